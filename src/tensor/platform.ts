@@ -1,0 +1,45 @@
+/**
+ * What differs between Node and a page, and nothing else: how an adapter is found and how one waits for it.
+ * `package.json` maps `#gpu` to `gpu.node.ts` or `gpu.browser.ts`; both export exactly these functions.
+ */
+
+/** A software adapter runs kernels on the CPU; the engine chooses kernel variants and defaults by it, and says so. */
+export type AdapterKind = "gpu" | "software";
+
+/** One adapter that this machine offers. */
+export interface AdapterCandidate {
+  /** Human name, such as `NVIDIA H200` or `llvmpipe (Mesa 25.0.7, LLVM 15.0.6)`. */
+  readonly name: string;
+  readonly kind: AdapterKind;
+  /** Where it comes from: `system Vulkan driver`, `@sparticuz/chromium`, `browser`. */
+  readonly source: string;
+  readonly driver: string;
+  /** Lanes of a subgroup; 0 where subgroups are not offered. */
+  readonly subgroupSize: number;
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** An adapter ready to give a device, and why it was chosen. */
+export interface ChosenAdapter extends AdapterCandidate {
+  readonly adapter: GPUAdapter;
+  readonly reason: string;
+}
+
+export interface AdapterOptions {
+  /** `gpu`, `lavapipe`, `swiftshader`, or part of an adapter's name. Default: `TRAMA_ADAPTER`, else the best there is. */
+  readonly adapter?: string;
+}
+
+/** The face that both platform files show. */
+export interface Platform {
+  /** The best adapter, or the one asked for by name. Throws `DeviceError` that lists what there is and what to install. */
+  chooseAdapter(options?: AdapterOptions): Promise<ChosenAdapter>;
+  /** Every adapter of this machine, best first, for `trama doctor`. */
+  listAdapters(): Promise<readonly AdapterCandidate[]>;
+  /**
+   * Awaits `promise`. On a software adapter in Node the thread is parked between polls, because Dawn's binding
+   * otherwise spins on a core that the adapter needs.
+   */
+  waitFor<T>(promise: Promise<T>, kind: AdapterKind): Promise<T>;
+}
