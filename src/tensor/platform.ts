@@ -13,21 +13,28 @@ export interface AdapterCandidate {
   readonly kind: AdapterKind;
   /** Where it comes from: `system Vulkan driver`, `@sparticuz/chromium`, `browser`. */
   readonly source: string;
+  /** The driver in its own words; empty where a browser hides it. */
   readonly driver: string;
-  /** Lanes of a subgroup; 0 where subgroups are not offered. */
+  /** Lanes of a subgroup where all subgroups have the same number; 0 where that varies or subgroups are not offered. */
   readonly subgroupSize: number;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
+  /** Why this adapter is chosen only by name, such as a driver too old; absent on a sound one. */
+  readonly unfit?: string;
 }
 
 /** An adapter ready to give a device, and why it was chosen. */
 export interface ChosenAdapter extends AdapterCandidate {
   readonly adapter: GPUAdapter;
+  /** One clause, such as `the only GPU here` or `asked for as "swiftshader"`. */
   readonly reason: string;
 }
 
 export interface AdapterOptions {
-  /** `gpu`, `lavapipe`, `swiftshader`, or part of an adapter's name. Default: `TRAMA_ADAPTER`, else the best there is. */
+  /**
+   * `gpu`, `software`, `lavapipe`, `swiftshader`, or part of an adapter's name, whatever the case.
+   * Default: `TRAMA_ADAPTER` in Node, else the best there is.
+   */
   readonly adapter?: string;
 }
 
@@ -37,6 +44,8 @@ export interface Platform {
   chooseAdapter(options?: AdapterOptions): Promise<ChosenAdapter>;
   /** Every adapter of this machine, best first, for `trama doctor`. */
   listAdapters(): Promise<readonly AdapterCandidate[]>;
+  /** What to install or change to get a better adapter than these, one imperative sentence each; none when all is well. */
+  adviseOn(candidates: readonly AdapterCandidate[]): readonly string[];
   /**
    * Awaits `promise`. On a software adapter in Node the thread is parked between polls, because Dawn's binding
    * otherwise spins on a core that the adapter needs.

@@ -1,0 +1,153 @@
+/** Adapters in Node: Dawn through the `webgpu` package, on whatever Vulkan, Metal or Direct3D driver there is. */
+import { DeviceError } from "../errors.ts";
+import { answersTo, bestFirst, describe, hasKind, hasLavapipe, pick, type Found } from "./choice.ts";
+import { quietly } from "./dawn/quiet.ts";
+import { carrier, findSwiftShader } from "./dawn/swiftshader.ts";
+import { driversAreGiven, exposeDrivers, hasGpuDevice, hasLoader } from "./dawn/vulkan.ts";
+import type { Platform } from "./platform.ts";
+
+export type * from "./platform.ts";
+
+/** Subgroup matrices and unquantised timestamps hide behind this toggle. */
+const features = "enable-dawn-features=allow_unsafe_apis";
+
+/** Dawn crashes once the object that `create` gave is collected, so each lives as long as the process. */
+const instances = new Map<string, GPU>();
+
+/** Drivers that Dawn would not have, in a clause each. */
+const refusals = new Set<string>();
+
+/** The best adapter, or the one asked for by `options.adapter` or `TRAMA_ADAPTER`. */
+export const chooseAdapter: Platform["chooseAdapter"] = async (options = {}) => {
+  const wish = options.adapter ?? (process.env["TRAMA_ADAPTER"] || undefined);
+  const system = await findAdapters({ swiftshader: false });
+  const enough = wish === undefined ? system.some((one) => one.unfit === undefined) : system.some((one) => answersTo(one, wish));
+  const found = enough ? system : await findAdapters({ swiftshader: true });
+  const chosen = pick(found, wish, adviseOn(found));
+  return { ...chosen, reason: [chosen.reason, ...refusals].join("; ") };
+};
+
+/** Every adapter of this machine, best first. */
+export const listAdapters: Platform["listAdapters"] = async () => {
+  const found = await findAdapters({ swiftshader: true });
+  return found.map(({ adapter: _, ...candidate }) => candidate);
+};
+
+/** What to install or change to get a better adapter. */
+export const adviseOn: Platform["adviseOn"] = (candidates) => {
+  if (hasKind(candidates, "gpu")) return [];
+  if (process.platform !== "linux") return ["update the driver of this machine's GPU"];
+  const hints: readonly (readonly [boolean, string])[] = [
+    [driversAreGiven(), "unset VK_DRIVER_FILES and VK_ICD_FILENAMES, which hide all other drivers"],
+    [hasGpuDevice(), "install the Vulkan driver of this machine's GPU (NVIDIA: its own; AMD and Intel: mesa-vulkan-drivers)"],
+    [!hasLavapipe(candidates), "install lavapipe of Mesa 25 or newer (mesa-vulkan-drivers; on Debian 12 from backports)"],
+    [!hasKind(candidates, "software"), `run \`npm install --save-dev ${carrier}\`, which brings a software adapter`],
+  ];
+  return hints.filter(([applies]) => applies).map(([, hint]) => hint);
+};
+
+/** Awaits `promise`; on a software adapter it leaves the core to the adapter meanwhile. */
+export const waitFor: Platform["waitFor"] = async (promise, kind) => {
+  if (kind === "software") await parkUntilSettled(promise);
+  return promise;
+};
+
+/** A short wait is over before parking pays. */
+const patience = 0.15;
+/** Milliseconds asleep between two polls: shorter burns the core, longer delays the answer. */
+const nap = 0.3;
+const pillow = new Int32Array(new SharedArrayBuffer(4));
+
+async function parkUntilSettled(promise: Promise<unknown>): Promise<void> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  const start = performance.now();
+  while (!settled) {
+    if (performance.now() - start > patience) Atomics.wait(pillow, 0, 0, nap);
+    // Dawn's binding polls in a setImmediate of its own, so its turn comes before ours.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** All adapters that Dawn sees, best first. SwiftShader is brought in only on demand: most machines do without. */
+async function findAdapters(include: { readonly swiftshader: boolean }): Promise<Found[]> {
+  const carried = process.platform === "linux" ? carriedDriver(include.swiftshader) : false;
+  const create = await loadDawn();
+  const found: Found[] = [];
+  for (const { backend, label } of await listLabels(create)) {
+    const adapter = await requestAdapter(create, label === "" ? [] : [`backend=${backend}`, `adapter=${label}`]);
+    if (adapter !== null) found.push(describe(adapter, sourceOf(label, backend, carried), label));
+  }
+  return bestFirst(found);
+}
+
+/** Exposes the drivers and tells whether SwiftShader is among them by our doing. */
+function carriedDriver(wanted: boolean): boolean {
+  const swiftshader = wanted || !hasLoader() ? findSwiftShader() : undefined;
+  exposeDrivers(swiftshader);
+  return swiftshader !== undefined && !driversAreGiven();
+}
+
+type Create = (options: string[]) => GPU;
+
+async function loadDawn(): Promise<Create> {
+  try {
+    return (await import("webgpu")).create;
+  } catch (cause) {
+    const missing = (cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND";
+    throw new DeviceError(
+      {
+        where: "openDevice",
+        expected: "the package `webgpu`, which is Dawn for Node",
+        got: missing ? "none installed" : String(cause),
+        advice: "run `npm install webgpu`",
+      },
+      { cause },
+    );
+  }
+}
+
+interface Label {
+  readonly backend: string;
+  readonly label: string;
+}
+
+/** A name that no adapter bears. */
+const nobody = "adapter=(list all of them)";
+
+/**
+ * Dawn's binding has no call that lists adapters, but asked for one that does not exist it names those that do.
+ * Should its wording change, the one adapter that it prefers is still found.
+ */
+async function listLabels(create: Create): Promise<Label[]> {
+  try {
+    await quietly(() => create([features, nobody]).requestAdapter({ powerPreference: "high-performance" }), noteRefusal);
+  } catch (error) {
+    const matches = [...String(error).matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)];
+    return matches.map(([, backend = "", label = ""]) => ({ backend, label }));
+  }
+  return [{ backend: "default", label: "" }];
+}
+
+async function requestAdapter(create: Create, selection: readonly string[]): Promise<GPUAdapter | null> {
+  const key = selection.join(" ");
+  const instance = instances.get(key) ?? create([features, ...selection]);
+  instances.set(key, instance);
+  return quietly(() => instance.requestAdapter({ powerPreference: "high-performance" }), noteRefusal);
+}
+
+/** A driver too old is no fault of this run: it becomes part of the reason for the choice. */
+function noteRefusal(complaint: string): boolean {
+  const [, lack] = /^Warning: (.*?)\.?\n - While initializing adapter/.exec(complaint) ?? [];
+  if (lack !== undefined) refusals.add(`Dawn refused a driver that is too old or incomplete (${lack})`);
+  return lack !== undefined;
+}
+
+const backends: Readonly<Record<string, string>> = { vulkan: "Vulkan", metal: "Metal", d3d12: "Direct3D 12" };
+
+function sourceOf(label: string, backend: string, carried: boolean): string {
+  return carried && /swiftshader/i.test(label) ? carrier : `system ${backends[backend] ?? backend} driver`;
+}
