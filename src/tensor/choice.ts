@@ -75,7 +75,9 @@ function reasonFor(chosen: AdapterCandidate, all: readonly AdapterCandidate[], w
   const skipped = all.filter((one) => one.unfit !== undefined).map(inBrief);
   const merit =
     chosen.kind === "gpu"
-      ? peers.length === 1 ? "the only GPU here" : `the first of ${peers.length} GPUs`
+      ? peers.length === 1
+        ? "the only GPU here"
+        : `the first of ${peers.length} GPUs`
       : `no usable GPU here, ${peers.length === 1 ? "one software adapter" : `the fastest of ${peers.length} software adapters`}`;
   return skipped.length === 0 ? merit : `${merit}; skipped ${skipped.join(", ")}`;
 }

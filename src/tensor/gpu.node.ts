@@ -3,7 +3,7 @@ import { DeviceError } from "../errors.ts";
 import { answersTo, bestFirst, describe, hasKind, hasLavapipe, pick, type Found } from "./choice.ts";
 import { quietly } from "./dawn/quiet.ts";
 import { carrier, findSwiftShader } from "./dawn/swiftshader.ts";
-import { driversAreGiven, exposeDrivers, hasGpuDevice, hasLoader } from "./dawn/vulkan.ts";
+import { driversAreGiven, hasGpuDevice, hasLoader, prepareDrivers, withDrivers } from "./dawn/vulkan.ts";
 import type { Platform } from "./platform.ts";
 
 export type * from "./platform.ts";
@@ -21,7 +21,8 @@ const refusals = new Set<string>();
 export const chooseAdapter: Platform["chooseAdapter"] = async (options = {}) => {
   const wish = options.adapter ?? (process.env["TRAMA_ADAPTER"] || undefined);
   const system = await findAdapters({ swiftshader: false });
-  const enough = wish === undefined ? system.some((one) => one.unfit === undefined) : system.some((one) => answersTo(one, wish));
+  const enough =
+    wish === undefined ? system.some((one) => one.unfit === undefined) : system.some((one) => answersTo(one, wish));
   const found = enough ? system : await findAdapters({ swiftshader: true });
   const chosen = pick(found, wish, adviseOn(found));
   return { ...chosen, reason: [chosen.reason, ...refusals].join("; ") };
@@ -39,8 +40,14 @@ export const adviseOn: Platform["adviseOn"] = (candidates) => {
   if (process.platform !== "linux") return ["update the driver of this machine's GPU"];
   const hints: readonly (readonly [boolean, string])[] = [
     [driversAreGiven(), "unset VK_DRIVER_FILES and VK_ICD_FILENAMES, which hide all other drivers"],
-    [hasGpuDevice(), "install the Vulkan driver of this machine's GPU (NVIDIA: its own; AMD and Intel: mesa-vulkan-drivers)"],
-    [!hasLavapipe(candidates), "install lavapipe of Mesa 25 or newer (mesa-vulkan-drivers; on Debian 12 from backports)"],
+    [
+      hasGpuDevice(),
+      "install the Vulkan driver of this machine's GPU (NVIDIA: its own; AMD and Intel: mesa-vulkan-drivers)",
+    ],
+    [
+      !hasLavapipe(candidates),
+      "install lavapipe of Mesa 25 or newer (mesa-vulkan-drivers; on Debian 12 from backports)",
+    ],
     [!hasKind(candidates, "software"), `run \`npm install --save-dev ${carrier}\`, which brings a software adapter`],
   ];
   return hints.filter(([applies]) => applies).map(([, hint]) => hint);
@@ -74,21 +81,20 @@ async function parkUntilSettled(promise: Promise<unknown>): Promise<void> {
 
 /** All adapters that Dawn sees, best first. SwiftShader is brought in only on demand: most machines do without. */
 async function findAdapters(include: { readonly swiftshader: boolean }): Promise<Found[]> {
-  const carried = process.platform === "linux" ? carriedDriver(include.swiftshader) : false;
+  const drivers = process.platform === "linux" ? linuxDrivers(include.swiftshader) : [];
   const create = await loadDawn();
   const found: Found[] = [];
-  for (const { backend, label } of await listLabels(create)) {
-    const adapter = await requestAdapter(create, label === "" ? [] : [`backend=${backend}`, `adapter=${label}`]);
-    if (adapter !== null) found.push(describe(adapter, sourceOf(label, backend, carried), label));
+  for (const { backend, label } of await listLabels(create, drivers)) {
+    const selection = label === "" ? [] : [`backend=${backend}`, `adapter=${label}`];
+    const adapter = await requestAdapter(create, selection, drivers);
+    if (adapter !== null) found.push(describe(adapter, sourceOf(label, backend, drivers), label));
   }
   return bestFirst(found);
 }
 
-/** Exposes the drivers and tells whether SwiftShader is among them by our doing. */
-function carriedDriver(wanted: boolean): boolean {
-  const swiftshader = wanted || !hasLoader() ? findSwiftShader() : undefined;
-  exposeDrivers(swiftshader);
-  return swiftshader !== undefined && !driversAreGiven();
+/** The drivers to add to those that the system's own loader finds. */
+function linuxDrivers(swiftshader: boolean): readonly string[] {
+  return prepareDrivers(swiftshader || !hasLoader() ? findSwiftShader() : undefined);
 }
 
 type Create = (options: string[]) => GPU;
@@ -122,9 +128,9 @@ const nobody = "adapter=(list all of them)";
  * Dawn's binding has no call that lists adapters, but asked for one that does not exist it names those that do.
  * Should its wording change, the one adapter that it prefers is still found.
  */
-async function listLabels(create: Create): Promise<Label[]> {
+async function listLabels(create: Create, drivers: readonly string[]): Promise<Label[]> {
   try {
-    await quietly(() => create([features, nobody]).requestAdapter({ powerPreference: "high-performance" }), noteRefusal);
+    await ask(create([features, nobody]), drivers);
   } catch (error) {
     const matches = [...String(error).matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)];
     return matches.map(([, backend = "", label = ""]) => ({ backend, label }));
@@ -132,11 +138,21 @@ async function listLabels(create: Create): Promise<Label[]> {
   return [{ backend: "default", label: "" }];
 }
 
-async function requestAdapter(create: Create, selection: readonly string[]): Promise<GPUAdapter | null> {
+function requestAdapter(
+  create: Create,
+  selection: readonly string[],
+  drivers: readonly string[],
+): Promise<GPUAdapter | null> {
   const key = selection.join(" ");
   const instance = instances.get(key) ?? create([features, ...selection]);
   instances.set(key, instance);
-  return quietly(() => instance.requestAdapter({ powerPreference: "high-performance" }), noteRefusal);
+  return ask(instance, drivers);
+}
+
+/** Dawn loads and asks the drivers before the promise is returned, so what surrounds the call may be synchronous. */
+function ask(instance: GPU, drivers: readonly string[]): Promise<GPUAdapter | null> {
+  const request = (): Promise<GPUAdapter | null> => instance.requestAdapter({ powerPreference: "high-performance" });
+  return quietly(() => withDrivers(drivers, request), noteRefusal);
 }
 
 /** A driver too old is no fault of this run: it becomes part of the reason for the choice. */
@@ -148,6 +164,7 @@ function noteRefusal(complaint: string): boolean {
 
 const backends: Readonly<Record<string, string>> = { vulkan: "Vulkan", metal: "Metal", d3d12: "Direct3D 12" };
 
-function sourceOf(label: string, backend: string, carried: boolean): string {
-  return carried && /swiftshader/i.test(label) ? carrier : `system ${backends[backend] ?? backend} driver`;
+function sourceOf(label: string, backend: string, drivers: readonly string[]): string {
+  const carried = /swiftshader/i.test(label) && drivers.some((path) => /swiftshader/i.test(path));
+  return carried ? carrier : `system ${backends[backend] ?? backend} driver`;
 }

@@ -13,7 +13,7 @@ export interface TarFile {
  * @throws RangeError when a header announces more bytes than the archive has.
  */
 export function* readTar(archive: Uint8Array): Generator<TarFile> {
-  for (let at = 0; at + block <= archive.length && archive[at] !== 0; ) {
+  for (let at = 0; at + block <= archive.length && archive[at] !== 0;) {
     const size = Number.parseInt(text(archive, at + 124, 12), 8);
     const start = at + block;
     if (!(size >= 0 && start + size <= archive.length)) throw new RangeError(`tar entry at byte ${at} is cut short`);

@@ -31,23 +31,29 @@ export function hasLoader(): boolean {
 }
 
 /**
- * Adds drivers in odd places, and SwiftShader when given, to those that the system has. Where there is no loader,
- * SwiftShader's own is loaded: Dawn then finds it by its name.
+ * Prepares for Vulkan, and tells which drivers to add to those that the loader finds by itself: SwiftShader when
+ * given, and those in odd places. Where there is no loader, SwiftShader's is loaded: Dawn then finds it by its name.
  */
-export function exposeDrivers(swiftshader: SwiftShader | undefined): void {
+export function prepareDrivers(swiftshader: SwiftShader | undefined): readonly string[] {
   // Mesa complains on the terminal without a run-time folder.
   process.env["XDG_RUNTIME_DIR"] ||= tmpdir();
+  if (swiftshader !== undefined && !hasLoader()) load(swiftshader.loader);
+  if (driversAreGiven()) return [];
   const extra = mountedDrivers.filter((path) => existsSync(path));
-  if (swiftshader !== undefined) {
-    extra.push(swiftshader.manifest);
-    if (!hasLoader()) load(swiftshader.loader);
-  }
-  if (extra.length > 0 && !driversAreGiven()) process.env["VK_ADD_DRIVER_FILES"] = withThose(extra);
+  return swiftshader === undefined ? extra : [...extra, swiftshader.manifest];
 }
 
-function withThose(extra: readonly string[]): string {
-  const given = (process.env["VK_ADD_DRIVER_FILES"] ?? "").split(":").filter((path) => path !== "");
-  return [...new Set([...given, ...extra])].join(":");
+/** Runs `call`, which must be synchronous, with drivers added; the program's own environment stays as it was. */
+export function withDrivers<T>(drivers: readonly string[], call: () => T): T {
+  const { VK_ADD_DRIVER_FILES: before } = process.env;
+  const all = [...(before?.split(":") ?? []), ...drivers].filter((path) => path !== "");
+  try {
+    if (all.length > 0) process.env["VK_ADD_DRIVER_FILES"] = all.join(":");
+    return call();
+  } finally {
+    if (before === undefined) delete process.env["VK_ADD_DRIVER_FILES"];
+    else process.env["VK_ADD_DRIVER_FILES"] = before;
+  }
 }
 
 /**
