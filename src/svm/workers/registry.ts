@@ -1,0 +1,12 @@
+/** Every job that a worker can be asked for, by name. */
+import { hogJob } from "../hog/hogJob.ts";
+import type { Job } from "./job.ts";
+
+const jobs: readonly Job<never, unknown>[] = [hogJob];
+
+/** The job of that name. Both sides are built from one source, so a missing name is a fault, not a user's error. */
+export function jobNamed(name: string): Job<unknown, unknown> {
+  const job = jobs.find((candidate) => candidate.name === name);
+  if (job === undefined) throw new Error(`no job named ${name}`);
+  return job as Job<unknown, unknown>;
+}
