@@ -1,0 +1,46 @@
+/**
+ * The size budget: what a page loads for the whole engine, minified and compressed.
+ * With `--against`, TensorFlow.js is measured beside it (its core, layers and WebGPU backend).
+ */
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { bundleForBrowsers } from "./bundles.mjs";
+
+process.chdir(join(import.meta.dirname, ".."));
+
+/** Kilobytes of 1024 bytes. */
+const budget = 60;
+
+const own = await measure("src/index.ts");
+report("trama", own);
+if (process.argv.includes("--against")) {
+  const rival = await measureText(
+    ["core", "layers", "backend-webgpu"]
+      .map((part) => `export * as ${part.replace("-", "_")} from "@tensorflow/tfjs-${part}";`)
+      .join("\n"),
+  );
+  report("tfjs core + layers + webgpu", rival);
+  console.log(`ratio: 1 : ${(rival.gzip / own.gzip).toFixed(1)}`);
+}
+if (own.gzip > budget) {
+  console.error(`over the budget of ${budget} KB by ${(own.gzip - budget).toFixed(1)} KB`);
+  process.exitCode = 1;
+}
+
+function measure(entry) {
+  return weigh(bundleForBrowsers(entry, { write: false }));
+}
+
+function measureText(contents) {
+  const stdin = { contents, resolveDir: process.cwd() };
+  return weigh(bundleForBrowsers("", { write: false, entryPoints: [], stdin, logLevel: "error" }));
+}
+
+async function weigh(bundle) {
+  const [{ contents }] = (await bundle).outputFiles;
+  return { minified: contents.length / 1024, gzip: gzipSync(contents, { level: 9 }).length / 1024 };
+}
+
+function report(name, { minified, gzip }) {
+  console.log(`${name}: ${minified.toFixed(1)} KB minified, ${gzip.toFixed(1)} KB with gzip`);
+}
