@@ -19,8 +19,9 @@ await Promise.all([
   ...(existsSync(face) ? [bundleForBrowsers(face, { outfile: "dist/trama.browser.js" })] : []),
 ]);
 if (existsSync(cli)) chmodSync("dist/cli/trama.js", 0o755);
-if (!process.argv.includes("--quiet"))
+if (!process.argv.includes("--quiet")) {
   console.log(`dist/: ${library.length} modules in ${Math.round(performance.now() - start)} ms`);
+}
 
 function sources(folder) {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" });

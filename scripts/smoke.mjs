@@ -48,8 +48,9 @@ try {
   check("publint", () => tool("publint", "run", tarball, "--strict"));
   check("attw", () => tool("attw", tarball, "--profile", "esm-only", "--no-definitely-typed", "--no-emoji"));
   check("npm install, without dependencies", install);
-  for (const entry of entries.filter((path) => path !== "./browser"))
+  for (const entry of entries.filter((path) => path !== "./browser")) {
     check(`import "${nameOf(entry)}"`, () => importEntry(entry));
+  }
   check("the browser bundle is one module without imports", () => expect(!/\bfrom\s*["']/.test(bundle()), "no import"));
   check("a missing webgpu is explained", () => expect(refusal().includes("npm install webgpu"), refusal()));
   check("a program runs on an adapter and ends", () => expect(runOnAdapter().trim() === "object", "it prints object"));

@@ -66,13 +66,11 @@ const nap = 0.3;
 const pillow = new Int32Array(new SharedArrayBuffer(4));
 
 async function parkUntilSettled(promise: Promise<unknown>): Promise<void> {
-  let settled = false;
-  const settle = (): void => {
-    settled = true;
-  };
-  promise.then(settle, settle);
+  const wait = { over: false };
+  const end = (): boolean => (wait.over = true);
+  promise.then(end, end);
   const start = performance.now();
-  while (!settled) {
+  while (!wait.over) {
     if (performance.now() - start > patience) Atomics.wait(pillow, 0, 0, nap);
     // Dawn's binding polls in a setImmediate of its own, so its turn comes before ours.
     await new Promise((resolve) => setImmediate(resolve));
