@@ -31,7 +31,7 @@ const useIt = `
 import { openDevice } from "trama";
 const device = await openDevice();
 console.log(typeof device);
-device.close();
+await device.close();
 `;
 
 const useItsTypes = `
