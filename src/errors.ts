@@ -18,7 +18,7 @@ export class TramaError extends Error implements Complaint {
   readonly where: string;
   readonly expected: string;
   readonly got: string;
-  readonly advice?: string;
+  declare readonly advice?: string;
 
   constructor(complaint: Complaint, options?: ErrorOptions) {
     const { where, expected, got, advice } = complaint;

@@ -1,0 +1,84 @@
+/** Where windows fall on an image: the arithmetic shared by convolutions and pooling, and its complaints. */
+import { OptionError, ShapeError } from "../errors.ts";
+import { formatShape, type Shape } from "../tensor/index.ts";
+
+/** One number for both directions, or `[vertical, horizontal]`. */
+export type Pair = number | readonly [number, number];
+
+/**
+ * `valid`: windows stay inside the image. `same`: TensorFlow's, output = ⌈input / stride⌉, an odd remainder padded at
+ * the bottom and right. A number or `[[top, bottom], [left, right]]`: PyTorch's explicit padding.
+ */
+export type PaddingOption = "valid" | "same" | number | readonly [readonly [number, number], readonly [number, number]];
+
+export interface WindowOptions {
+  readonly stride?: Pair;
+  readonly padding?: PaddingOption;
+  readonly dilation?: Pair;
+}
+
+/** One direction of a window: what it covers and how it moves. */
+export interface Direction {
+  readonly input: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly before: number;
+  readonly after: number;
+  readonly output: number;
+}
+
+/** Resolves options for an image `[batch, height, width, channels]` and a kernel size; throws what cannot be. */
+export function windowGeometry(where: string, image: Shape, kernel: Pair, options: WindowOptions): [Direction, Direction] {
+  if (image.length !== 4) {
+    throw new ShapeError({ where, expected: "an image batch [batch, height, width, channels]", got: formatShape(image) });
+  }
+  const sizes = pair(where, "kernel size", kernel);
+  const strides = pair(where, "stride", options.stride ?? 1);
+  const dilations = pair(where, "dilation", options.dilation ?? 1);
+  const padding = options.padding ?? "valid";
+  const direction = (axis: 0 | 1): Direction => {
+    const [input, size, stride, dilation] = [image[axis + 1]!, sizes[axis], strides[axis], dilations[axis]];
+    const span = (size - 1) * dilation + 1;
+    const [before, after] = resolvePadding(where, padding, axis, input, span, stride);
+    const output = Math.floor((input + before + after - span) / stride) + 1;
+    if (output < 1) {
+      throw new ShapeError({
+        where,
+        expected: `an image of at least ${span - before - after} pixels ${axis === 0 ? "high" : "wide"}`,
+        got: formatShape(image),
+        advice: "use a smaller window or more padding",
+      });
+    }
+    return { input, kernel: size, stride, dilation, before, after, output };
+  };
+  return [direction(0), direction(1)];
+}
+
+function pair(where: string, what: string, value: Pair): readonly [number, number] {
+  const both = typeof value === "number" ? ([value, value] as const) : value;
+  if (both.length === 2 && both.every((part) => Number.isInteger(part) && part > 0)) return both;
+  throw new OptionError({ where, expected: `a ${what} of one or two positive whole numbers`, got: JSON.stringify(value) });
+}
+
+function resolvePadding(
+  where: string,
+  padding: PaddingOption,
+  axis: 0 | 1,
+  input: number,
+  span: number,
+  stride: number,
+): readonly [number, number] {
+  if (padding === "valid") return [0, 0];
+  if (padding === "same") {
+    const total = Math.max(0, (Math.ceil(input / stride) - 1) * stride + span - input);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  }
+  const both = typeof padding === "number" ? ([padding, padding] as const) : padding[axis];
+  if (Array.isArray(both) && both.every((part) => Number.isInteger(part) && part >= 0)) return both;
+  throw new OptionError({
+    where,
+    expected: '"valid", "same", a whole number ≥ 0, or [[top, bottom], [left, right]]',
+    got: JSON.stringify(padding),
+  });
+}

@@ -1,0 +1,74 @@
+/**
+ * Matrix product, with transposes for free and bias and activation on the way out.
+ *
+ *   y = f(A·B + bias)        A is a or aᵀ, B is b or bᵀ
+ *   dA = dz·Bᵀ,  dB = Aᵀ·dz,  dbias = Σ rows of dz,  dz = dy·f′
+ */
+import { ShapeError } from "../errors.ts";
+import { defineOp, formatShape, type MapProgram, type Tensor } from "../tensor/index.ts";
+import { contract, filterGradient } from "./contraction/index.ts";
+import { biasGradient, epilogueOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
+
+export interface MatmulOptions extends EpilogueOptions {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+/** Rows, inner extent and columns of the product. */
+function extents(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions) {
+  const [am, ak] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
+  const [bk, bn] = transposeB ? [b.shape[1], b.shape[0]] : b.shape;
+  if (a.shape.length === 2 && b.shape.length === 2 && ak === bk) return { m: am!, k: ak!, n: bn! };
+  throw new ShapeError({
+    where: "matmul",
+    expected: "two matrices whose inner extents agree",
+    got: `${formatShape(a.shape)}${transposeA ? "ᵀ" : ""} and ${formatShape(b.shape)}${transposeB ? "ᵀ" : ""}`,
+    advice: "reshape, or set transposeA or transposeB",
+  });
+}
+
+/** The product itself, not recorded: a contraction with one tap, whose rows are "images" of one pixel. */
+function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, epilogue?: MapProgram): Tensor {
+  const { m, k, n } = extents(a, b, { transposeA, transposeB });
+  const sizes = {
+    m, n, taps: 1, channels: k, pixels: 1, ow: 1, h: 1, w: 1, kw: 1,
+    stepY: 0, stepX: 0, tapY: 0, tapX: 0, padY: 0, padX: 0, divisorY: 1, divisorX: 1,
+    xBatch: transposeA ? 1 : k, xRow: 0, xColumn: 0, xChannel: transposeA ? m : 1,
+    wTap: 0, wChannel: transposeB ? 1 : n, wColumn: transposeB ? k : 1,
+  }; // prettier-ignore
+  return contract({ x: a, w: b, shape: [m, n], sizes, bounded: false, fractional: false, ...(epilogue ? { epilogue } : {}) });
+}
+
+/** aᵀ·b for `[rows, k]` and `[rows, n]`: long inside, small outside, so it is split like a filter's gradient. */
+function outerProduct(a: Tensor, b: Tensor): Tensor {
+  const [rows, k] = a.shape as [number, number];
+  const n = b.shape[1]!;
+  const sizes = {
+    n, channels: k, kw: 1, h: 1, w: 1, oh: 1, ow: 1,
+    stepY: 0, stepX: 0, tapY: 0, tapX: 0, padY: 0, padX: 0, xBatch: k, xRow: 0, xColumn: 0,
+  }; // prettier-ignore
+  return filterGradient({ x: a, dy: b, shape: [k, n], sizes, batch: rows, taps: 1, bounded: false });
+}
+
+/**
+ * Product of two matrices. `a` is `[m, k]` (or `[k, m]` with `transposeA`), `b` is `[k, n]` (or `[n, k]` with
+ * `transposeB`), `bias` is `[n]`.
+ */
+export const matmul = defineOp("matmul", {
+  forward(a: Tensor, b: Tensor, options: MatmulOptions = {}) {
+    const { m, n } = extents(a, b, options);
+    const epilogue = epilogueOf("matmul", [m, n], options);
+    const y = product(a, b, options.transposeA ?? false, options.transposeB ?? false, epilogue);
+    return { output: y, saved: { a, b, y, options } };
+  },
+  backward(dy, { a, b, y, options }, [wantsA, wantsB, wantsBias]) {
+    const { transposeA = false, transposeB = false, bias } = options;
+    const dz = throughActivation(dy, y, options);
+    const da = () => (transposeA ? product(b, dz, transposeB, true) : product(dz, b, false, !transposeB));
+    const db = () => {
+      if (transposeB) return product(dz, a, true, transposeA);
+      return transposeA ? product(a, dz, false, false) : outerProduct(a, dz);
+    };
+    return [wantsA ? da() : null, wantsB ? db() : null, ...(bias ? [wantsBias ? biasGradient(dz, bias) : null] : [])];
+  },
+});

@@ -1,0 +1,106 @@
+/**
+ * `compile` runs a step once on placeholders, writes down the kernels that it calls, drops and fuses what it can, plans
+ * the memory, and builds every pipeline and bind group. What is left is a flat list that costs next to nothing to run.
+ */
+import type { Device } from "./device.ts";
+import type { Dtype } from "./dtype.ts";
+import { BINDING_ALIGNMENT, bindGroup, checkLimits, packUniforms, uniformBytes } from "./encode.ts";
+import { fuse } from "./fuse.ts";
+import { dropUnread, Recorder } from "./graph.ts";
+import type { Dispatch } from "./kernel.ts";
+import { planSlots } from "./plan.ts";
+import { Program, type Step } from "./program.ts";
+import type { Shape } from "./shape.ts";
+import { tensorsIn, type Storage, type Tensor } from "./tensor.ts";
+import { workgroupsOf } from "./wgsl.ts";
+
+export interface TensorSpec {
+  readonly shape: Shape;
+  readonly dtype?: Dtype;
+}
+
+export interface CompileOptions {
+  /** Whether element-wise work is fused into the kernels before it. Default: true. */
+  readonly fuse?: boolean;
+}
+
+const UNIFORM = 0x40;
+const COPY_DST = 0x8;
+
+/**
+ * Compiles `step`, a function of tensors, into a program. `step` runs once, now, and must not depend on the values of
+ * its tensors. What it returns (a tensor, or arrays and plain objects of them) is overwritten by every run.
+ */
+export async function compile<T>(
+  device: Device,
+  inputs: readonly TensorSpec[],
+  step: (...inputs: Tensor[]) => T,
+  options: CompileOptions = {},
+): Promise<Program<T>> {
+  const owned = device.scopes.enter();
+  try {
+    const placeholders = inputs.map(({ shape, dtype }) => device.zeros(shape, dtype));
+    const { outputs, dispatches } = trace(device, () => step(...placeholders));
+    const returned = new Set(tensorsIn(outputs).map(({ storage }) => storage));
+    const needed = dropUnread(dispatches, returned);
+    const mostBuffers = device.gpu.limits.maxStorageBuffersPerShaderStage;
+    const list = options.fuse === false ? needed : fuse(needed, returned, mostBuffers);
+    for (const dispatch of list) checkLimits(dispatch, device.gpu.limits);
+    const memory = allocate(device, list, returned);
+    const held = [...owned];
+    for (const storage of held) device.scopes.keep(storage);
+    return new Program(device, placeholders, outputs, await build(device, list), list, held, memory);
+  } finally {
+    device.scopes.leave(owned, null);
+  }
+}
+
+function trace<T>(device: Device, step: () => T): { outputs: T; dispatches: Dispatch[] } {
+  const recorder = new Recorder();
+  const outer = device.executor;
+  device.executor = recorder;
+  try {
+    return { outputs: step(), dispatches: recorder.dispatches };
+  } finally {
+    device.executor = outer;
+  }
+}
+
+export interface ProgramMemory {
+  /** Bytes of intermediates as planned, and what they would take without sharing. */
+  readonly planned: number;
+  readonly unshared: number;
+}
+
+/** Gives every internal storage its buffer: outputs one each, intermediates shared ones. */
+function allocate(device: Device, dispatches: readonly Dispatch[], returned: ReadonlySet<Storage>): ProgramMemory {
+  for (const storage of returned) storage.buffer ??= device.scopes.allocate(storage.bytes, "program output").buffer;
+  const slots = planSlots(dispatches);
+  let unshared = 0;
+  for (const { bytes, storages } of slots) {
+    const { buffer } = device.scopes.allocate(bytes, "program intermediate");
+    for (const storage of storages) {
+      storage.buffer = buffer;
+      unshared += storage.bytes;
+    }
+  }
+  return { planned: slots.reduce((sum, { bytes }) => sum + bytes, 0), unshared };
+}
+
+/** Pipelines all at once, uniforms in one buffer, a bind group for each dispatch. */
+async function build(device: Device, dispatches: readonly Dispatch[]): Promise<Step[]> {
+  const pipelines = await device.wait(Promise.all(dispatches.map((dispatch) => device.pipelines.getAsync(dispatch))));
+  const size = Math.max(1, dispatches.length) * BINDING_ALIGNMENT;
+  const uniforms = device.gpu.createBuffer({ size, usage: UNIFORM | COPY_DST, label: "program uniforms" });
+  const data = new DataView(new ArrayBuffer(size));
+  const steps = dispatches.map((dispatch, index): Step => {
+    const { pipeline, layout } = pipelines[index]!;
+    const offset = index * BINDING_ALIGNMENT;
+    packUniforms(dispatch, data, offset);
+    const bytes = uniformBytes(dispatch);
+    const group = bindGroup(device.gpu, dispatch, layout, bytes > 0 ? { buffer: uniforms, offset, size: bytes } : null);
+    return { pipeline, group, workgroups: workgroupsOf(dispatch) };
+  });
+  device.gpu.queue.writeBuffer(uniforms, 0, data.buffer);
+  return steps;
+}

@@ -1,0 +1,139 @@
+/** A compiled step: a flat list of dispatches with everything bound. */
+import { DtypeError, ShapeError } from "../errors.ts";
+import type { ProgramMemory } from "./compile.ts";
+import type { Device } from "./device.ts";
+import { viewAs, type TypedArray } from "./dtype.ts";
+import { readsOf } from "./graph.ts";
+import type { Dispatch } from "./kernel.ts";
+import { formatShape } from "./shape.ts";
+import type { Storage, Tensor } from "./tensor.ts";
+import { linearGrid, workgroupsOf } from "./wgsl.ts";
+
+export interface Step {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** One kernel of a program, as `explain` reports it. */
+export interface KernelReport {
+  readonly name: string;
+  /** Element-wise functions that ride on the kernel's store. */
+  readonly fused: readonly string[];
+  readonly workgroups: readonly [number, number, number];
+  readonly flops: number;
+  /** Bytes of all bindings, each counted once. */
+  readonly bytes: number;
+}
+
+export class Program<T> {
+  readonly device: Device;
+  /** What the step returned; every run overwrites it. */
+  readonly outputs: T;
+  readonly memory: ProgramMemory;
+  readonly #inputs: readonly Tensor[];
+  readonly #steps: readonly Step[];
+  readonly #dispatches: readonly Dispatch[];
+  readonly #owned: readonly Storage[];
+
+  constructor(
+    device: Device,
+    inputs: readonly Tensor[],
+    outputs: T,
+    steps: readonly Step[],
+    dispatches: readonly Dispatch[],
+    owned: readonly Storage[],
+    memory: ProgramMemory,
+  ) {
+    this.device = device;
+    this.outputs = outputs;
+    this.memory = memory;
+    this.#inputs = inputs;
+    this.#steps = steps;
+    this.#dispatches = dispatches;
+    this.#owned = owned;
+  }
+
+  /** Dispatches of one run. */
+  get length(): number {
+    return this.#steps.length;
+  }
+
+  /**
+   * Records `times` runs and submits them together. `inputs` replace the placeholders' values first; leave them out to
+   * run on the values of before. Nothing is awaited: read an output, or `device.idle()`.
+   */
+  run(inputs: readonly TypedArray[] = [], times = 1): void {
+    this.device.check();
+    if (inputs.length > 0) this.#write(inputs);
+    const pass = this.device.pass();
+    for (let turn = 0; turn < times; turn++) {
+      for (const { pipeline, group, workgroups } of this.#steps) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, group);
+        pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+      }
+    }
+    this.device.flush();
+  }
+
+  /** Each kernel of a run, in order: what it does, what was fused into it, what it computes and moves. */
+  kernels(): KernelReport[] {
+    return this.#dispatches.map((dispatch) => {
+      const { kernel, epilogue, uniforms } = dispatch;
+      const workgroups = workgroupsOf(dispatch);
+      const invocations = workgroups[0] * workgroups[1] * workgroups[2] * kernel.workgroup(dispatch.constants);
+      const threads = kernel.grid === "threads" ? linearGrid(dispatch)[0] : invocations;
+      return {
+        name: kernel.name,
+        fused: epilogue.steps.map(({ call }) => call.name),
+        workgroups,
+        flops: kernel.flops(threads, uniforms),
+        bytes: bytesOf(dispatch),
+      };
+    });
+  }
+
+  /** The list of kernels as a table for people. */
+  explain(): string {
+    const rows = this.kernels().map(({ name, fused, workgroups, flops, bytes }, index) =>
+      [
+        String(index + 1).padStart(3),
+        [name, ...fused].join(" + ").padEnd(48),
+        workgroups.join("×").padStart(12),
+        `${(flops / 1e6).toFixed(2)} MFLOP`.padStart(15),
+        `${(bytes / 2 ** 20).toFixed(2)} MiB`.padStart(12),
+      ].join("  "),
+    );
+    const { planned, unshared } = this.memory;
+    const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+    return [...rows, `intermediates: ${mib(planned)} planned, ${mib(unshared)} without sharing`].join("\n");
+  }
+
+  /** Frees the program's memory. */
+  dispose(): void {
+    for (const storage of this.#owned) this.device.scopes.free(storage);
+  }
+
+  #write(values: readonly TypedArray[]): void {
+    if (values.length !== this.#inputs.length) {
+      throw new ShapeError({ where: "program", expected: `${this.#inputs.length} inputs`, got: `${values.length}` });
+    }
+    this.#inputs.forEach((input, index) => {
+      const given = values[index]!;
+      if (given.length !== input.size) {
+        const expected = `${input.size} values for input ${index} ${formatShape(input.shape)}`;
+        throw new ShapeError({ where: "program", expected, got: `${given.length}` });
+      }
+      if (viewAs(input.dtype, new ArrayBuffer(0)).constructor !== given.constructor) {
+        throw new DtypeError({ where: "program", expected: `${input.dtype} for input ${index}`, got: given.constructor.name });
+      }
+      this.device.write(input, given);
+    });
+  }
+}
+
+function bytesOf(dispatch: Dispatch): number {
+  const places = new Map([...readsOf(dispatch), ...dispatch.outputs].map((tensor) => [tensor.storage, tensor.bytes]));
+  return [...places.values()].reduce((sum, bytes) => sum + bytes, 0);
+}

@@ -1,0 +1,104 @@
+/** How an operation runs kernels: at once, or into the program that is being recorded. */
+import { ShapeError } from "../errors.ts";
+import type { Device } from "./device.ts";
+import { BYTES_PER_ELEMENT, dtypeOf } from "./dtype.ts";
+import { defineKernel, widthOf, type Constants, type Dispatch, type Kernel, type Width } from "./kernel.ts";
+import { IDENTITY, operandFor, readsInFours, type MapFunction, type MapProgram, type Operand } from "./map.ts";
+import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
+
+export interface RunOptions {
+  readonly constants?: Constants;
+  /** Tensors changed in place, in the order of the kernel's `updates`. */
+  readonly updates?: readonly Tensor[];
+  /** Invocations; default: one for each element (or vector of `width` elements) of the first output. */
+  readonly threads?: number;
+  /** Workgroups, for kernels with `grid: "groups"`. */
+  readonly groups?: readonly [number, number, number];
+  /** Element-wise work on the first output, done while it is stored. */
+  readonly epilogue?: MapProgram;
+}
+
+/**
+ * Runs a kernel. An output is named by its shape, and made, or is a tensor to write into. The inputs and the outputs
+ * must not share a buffer.
+ */
+export function run<I extends string, O extends string, U extends string>(
+  kernel: Kernel<I, O, U>,
+  inputs: Readonly<Record<I, Tensor>>,
+  outputs: Readonly<Record<O, Shape | Tensor>>,
+  uniforms: Readonly<Record<U, number>>,
+  options: RunOptions = {},
+): Record<O, Tensor> {
+  const constants = options.constants ?? {};
+  const updates = options.updates ?? [];
+  const sources = (Object.keys(kernel.inputs) as I[]).map((name) => inputs[name]);
+  const epilogue = options.epilogue ?? IDENTITY;
+  const operands = epilogue.operands.map(({ tensor }) => tensor);
+  const device = deviceOf([...sources, ...updates, ...operands]);
+  const names = Object.keys(kernel.outputs) as O[];
+  const made = names.map((name) => {
+    const wanted = outputs[name];
+    if (wanted instanceof Tensor) return wanted;
+    checkShape(kernel.name, wanted);
+    const storage = device.executor.allocate(sizeOf(wanted) * BYTES_PER_ELEMENT, kernel.name);
+    return new Tensor(device, wanted, dtypeOf(kernel.outputs[name]), storage);
+  });
+  const dispatch: Dispatch = {
+    kernel: kernel as unknown as Kernel,
+    constants,
+    inputs: sources,
+    updates,
+    outputs: made,
+    uniforms,
+    extent: options.groups ?? options.threads ?? threadsFor(made[0], widthOf(constants), kernel.name),
+    epilogue,
+  };
+  device.executor.dispatch(dispatch);
+  return Object.fromEntries(names.map((name, index) => [name, made[index]!])) as Record<O, Tensor>;
+}
+
+function deviceOf([first]: readonly Tensor[]): Device {
+  if (!first) throw new Error("a kernel needs a tensor to know its device");
+  return first.device;
+}
+
+function threadsFor(output: Tensor | undefined, width: Width, kernel: string): number {
+  if (!output) throw new Error(`kernel ${kernel} has no output: say how many threads it runs`);
+  if (output.size % width === 0) return output.size / width;
+  throw new ShapeError({ where: kernel, expected: `a multiple of ${width} elements`, got: formatShape(output.shape) });
+}
+
+/** The kernel of all element-wise work: the value comes from its epilogue. */
+export const mapKernel = defineKernel({
+  name: "map",
+  outputs: { y: "f32v" },
+  wgsl: `fn run(i: u32) { store_y(i, f32v()); }`,
+  flops: (threads) => threads,
+});
+
+/** Applies a function to tensors that broadcast to `shape`; writes into `into` where it is given. */
+export function runMap(call: MapFunction, tensors: readonly Tensor[], shape: Shape, into?: Tensor): Tensor {
+  const operands = tensors.map((tensor) => operandFor(tensor, shape));
+  return runMapOn(call, operands, shape, into);
+}
+
+/** Applies a function to operands read through given views. */
+export function runMapOn(call: MapFunction, operands: readonly Operand[], shape: Shape, into?: Tensor): Tensor {
+  const width = mapWidth({ steps: [], operands }, sizeOf(shape));
+  const epilogue = { steps: [{ call, arguments: operands.map((_, operand) => ({ operand })) }], operands };
+  return run(mapKernel, {}, { y: into ?? shape }, {}, { constants: { width }, epilogue }).y;
+}
+
+/** Four lanes where every operand can be read in fours. */
+export function mapWidth({ operands }: MapProgram, size: number): Width {
+  return size % 4 === 0 && operands.every(readsInFours) ? 4 : 1;
+}
+
+/** The function that changes nothing, for copies and views. */
+export const COPY: MapFunction = { name: "copy", parameters: ["x"], body: "x" };
+
+/** Copies a tensor into another of the same size. In a program the copy usually vanishes into the kernel before it. */
+export function copyInto(source: Tensor, target: Tensor): void {
+  runMap(COPY, [source], target.shape, target);
+}

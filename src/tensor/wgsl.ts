@@ -1,0 +1,180 @@
+/**
+ * From a dispatch to WGSL text: bindings, the uniform struct and its packing, stores with their fused epilogue, the
+ * entry point, and only those helpers that the source calls.
+ */
+import { wgslType, type BindingType } from "./dtype.ts";
+import { widthOf, type Dispatch, type Kernel, type Width } from "./kernel.ts";
+import type { MapArgument, MapProgram, Operand } from "./map.ts";
+import { PHILOX_WGSL } from "./random.ts";
+
+export interface Binding {
+  readonly name: string;
+  readonly element: string;
+  readonly writable: boolean;
+}
+
+/** Helpers by the names whose appearance in a source brings them in. */
+const HELPERS: readonly (readonly [RegExp, string])[] = [
+  [
+    /\bunravel\(/,
+    `fn unravel(i: u32, h: u32, w: u32, c: u32) -> vec4u {          // linear index → (n, row, column, channel)
+  let p = i / c; let q = p / w;
+  return vec4u(q / h, q % h, p % w, i % c);
+}`,
+  ],
+  [
+    /\bravel\(/,
+    `fn ravel(n: u32, row: u32, column: u32, channel: u32, h: u32, w: u32, c: u32) -> u32 {
+  return ((n * h + row) * w + column) * c + channel;
+}`,
+  ],
+  [/\b(philox|toUnit)\(/, PHILOX_WGSL],
+];
+
+/** The tensors of a dispatch in binding order, and how the shader sees each. Binding 0 is the uniform struct. */
+export function bindingsOf(dispatch: Dispatch): Binding[] {
+  const { kernel, epilogue } = dispatch;
+  const width = widthOf(dispatch.constants);
+  const declare = (bindings: Readonly<Record<string, BindingType>>, writable: boolean): Binding[] =>
+    Object.entries(bindings).map(([name, type]) => ({ name, element: wgslType(type, width), writable }));
+  return [
+    ...declare(kernel.inputs, false),
+    ...epilogue.operands.map((operand, k) => ({ name: `e${k}`, element: operandElement(operand, width), writable: false })),
+    ...declare(kernel.updates, true),
+    ...declare(kernel.outputs, true),
+  ];
+}
+
+/** The names and values of a dispatch's uniforms: those of the grid, of the kernel, and of its epilogue. */
+export function uniformsOf(dispatch: Dispatch): [name: string, type: string, value: number][] {
+  const { kernel, uniforms, epilogue } = dispatch;
+  const [threads, row] = linearGrid(dispatch);
+  const entries: [string, string, number][] = kernel.grid === "threads" ? [["threads", "u32", threads], ["row", "u32", row]] : [];
+  for (const [name, type] of Object.entries(kernel.uniforms)) entries.push([name, type, uniforms[name] ?? Number.NaN]);
+  const width = widthOf(dispatch.constants);
+  epilogue.operands.forEach((operand, k) => {
+    const inFours = operand.access === "cycle" || operand.access === "repeat";
+    operand.sizes.forEach((size, j) => entries.push([`e${k}_${j}`, "u32", inFours ? size / width : size]));
+  });
+  return entries;
+}
+
+/** A source is a pure function of this key; nobody assembles keys by hand. */
+export function sourceKey({ kernel, constants, epilogue }: Dispatch): string {
+  const steps = epilogue.steps.map((step) => [step.call.name, step.arguments]);
+  const reads = epilogue.operands.map(({ access, sizes }) => [access, sizes.length]);
+  return JSON.stringify([kernel.name, constants, steps, reads]);
+}
+
+/** The whole WGSL module of a dispatch. Its entry point is `main`. */
+export function sourceOf(dispatch: Dispatch): string {
+  const { kernel, constants, epilogue } = dispatch;
+  const width = widthOf(constants);
+  const body = kernel.wgsl(constants);
+  const helpers = HELPERS.filter(([pattern]) => pattern.test(body)).map(([, text]) => text);
+  return [
+    ...kernel.enable.map((extension) => `enable ${extension};`),
+    `alias f32v = ${wgslType("f32v", width)};`,
+    `alias u32v = ${wgslType("u32v", width)};`,
+    uniformStruct(dispatch),
+    ...bindingsOf(dispatch).map(declareBinding),
+    ...helpers,
+    ...mapFunctions(epilogue),
+    ...stores(kernel, epilogue, width),
+    body.trim(),
+    entryPoint(kernel, kernel.workgroup(constants)),
+  ].join("\n");
+}
+
+/** Dispatches are linear; beyond 65,535 workgroups they fold into rows. Returns threads and workgroups of a row. */
+export function linearGrid(dispatch: Dispatch): [threads: number, row: number] {
+  if (typeof dispatch.extent !== "number") return [0, 0];
+  const groups = Math.ceil(dispatch.extent / dispatch.kernel.workgroup(dispatch.constants));
+  return [dispatch.extent, Math.min(groups, 65_535)];
+}
+
+/** Workgroups in each dimension. */
+export function workgroupsOf(dispatch: Dispatch): readonly [number, number, number] {
+  if (typeof dispatch.extent !== "number") return dispatch.extent;
+  const groups = Math.ceil(dispatch.extent / dispatch.kernel.workgroup(dispatch.constants));
+  return groups <= 65_535 ? [groups, 1, 1] : [65_535, Math.ceil(groups / 65_535), 1];
+}
+
+function operandElement({ access }: Operand, width: Width): string {
+  return access === "same" || access === "cycle" ? wgslType("f32v", width) : "f32";
+}
+
+function uniformStruct(dispatch: Dispatch): string {
+  const entries = uniformsOf(dispatch);
+  if (entries.length === 0) return "";
+  const fields = entries.map(([name, type]) => `${name}: ${type}`).join(", ");
+  return `struct Uniforms { ${fields} }\n@group(0) @binding(0) var<uniform> u: Uniforms;`;
+}
+
+function declareBinding({ name, element, writable }: Binding, position: number): string {
+  const access = writable ? "read_write" : "read";
+  return `@group(0) @binding(${position + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
+}
+
+function mapFunctions({ steps }: MapProgram): string[] {
+  const functions = new Map(steps.map(({ call }) => [call.name, call]));
+  return [...functions.values()].map(({ name, parameters, body }) => {
+    const list = parameters.map((parameter) => `${parameter}: f32v`).join(", ");
+    return `fn map_${name}(${list}) -> f32v { return ${body}; }`;
+  });
+}
+
+function stores(kernel: Kernel, epilogue: MapProgram, width: Width): string[] {
+  return Object.entries(kernel.outputs).map(([name, type], position) => {
+    const steps = position === 0 ? epilogue.steps : [];
+    const lines = steps.map(({ call, arguments: args }, index) => {
+      const values = args.map((argument) => readArgument(argument, epilogue.operands));
+      return `  let v${index + 1} = map_${call.name}(${values.join(", ")});`;
+    });
+    const signature = `fn store_${name}(i: u32, v0: ${wgslType(type, width)})`;
+    return [`${signature} {`, ...lines, `  ${name}[i] = v${steps.length};`, "}"].join("\n");
+  });
+}
+
+function readArgument(argument: MapArgument, operands: readonly Operand[]): string {
+  if ("step" in argument) return `v${argument.step}`;
+  const k = argument.operand;
+  const { access, sizes } = operands[k]!;
+  switch (access) {
+    case "same":
+      return `e${k}[i]`;
+    case "cycle":
+      return `e${k}[i % u.e${k}_0]`;
+    case "scalar":
+      return `f32v(e${k}[0])`;
+    case "repeat":
+      return `f32v(e${k}[i / u.e${k}_0])`;
+    case "strided":
+      return `f32v(e${k}[${stridedIndex(k, (sizes.length - 1) / 2)}])`;
+  }
+}
+
+/** Offset + Σ over axes, innermost first, of (index along the axis) × stride. */
+function stridedIndex(operand: number, rank: number): string {
+  let rest = "i";
+  const terms = [`u.e${operand}_0`];
+  for (let axis = 0; axis < rank; axis++) {
+    const extent = `u.e${operand}_${2 * axis + 1}`;
+    const index = axis === rank - 1 ? rest : `(${rest} % ${extent})`;
+    terms.push(`${index} * u.e${operand}_${2 * axis + 2}`);
+    rest = `(${rest} / ${extent})`;
+  }
+  return terms.join(" + ");
+}
+
+function entryPoint(kernel: Kernel, workgroup: number): string {
+  if (kernel.grid === "groups") {
+    return `@compute @workgroup_size(${workgroup})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) { run(group, lane); }`;
+  }
+  return `@compute @workgroup_size(${workgroup})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.y * u.row + group.x) * ${workgroup}u + lane;
+  if (i < u.threads) { run(i); }
+}`;
+}
