@@ -51,10 +51,10 @@ function signed(value: number): number[] {
   }
 }
 
-function littleEndian(value: number, bits: 32 | 64): number[] {
-  const view = new DataView(new ArrayBuffer(bits / 8));
-  if (bits === 32) view.setFloat32(0, value, true);
-  else view.setFloat64(0, value, true);
+/** IEEE 754 single precision, least significant byte first. */
+function single(value: number): number[] {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, value, true);
   return [...new Uint8Array(view.buffer)];
 }
 
@@ -72,18 +72,17 @@ export const i32 = {
   const: (value: number): Code => [0x41, ...signed(value)],
   load: load(0x28),
   add: binary(0x6a),
-  lessThan: binary(0x48), // signed
+  less: binary(0x49), // unsigned: addresses reach 4 GiB
   shiftLeft: binary(0x74),
 };
 
 export const f32 = {
-  const: (value: number): Code => [0x43, ...littleEndian(value, 32)],
+  const: (value: number): Code => [0x43, ...single(value)],
   add: binary(0x92),
   store: store(0x38),
 };
 
 export const f64 = {
-  const: (value: number): Code => [0x44, ...littleEndian(value, 64)],
   add: binary(0xa0),
 };
 
@@ -110,16 +109,14 @@ export const f32x4 = {
   add: binary(...simd(0xe4)),
   sub: binary(...simd(0xe5)),
   mul: binary(...simd(0xe6)),
-  min: binary(...simd(0xe8)),
   max: binary(...simd(0xe9)),
-  /** The two f64 lanes, rounded, in the lower half; zero above. */
-  demote: unary(...simd(0x5e)),
 };
 
 export const f64x2 = {
   splat: unary(...simd(0x14)),
   lane: (vector: Code, lane: number): Code => [...vector, ...simd(0x21), lane],
   add: binary(...simd(0xf0)),
+  sub: binary(...simd(0xf1)),
   mul: binary(...simd(0xf2)),
   /** The two lower f32 lanes. */
   promoteLow: unary(...simd(0x5f)),
