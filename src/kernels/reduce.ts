@@ -40,10 +40,10 @@ const sumKernel = defineKernel({
   flops: (threads, u) => threads * u.block,
 });
 
-/** `winner` is the linear index in the reduced tensor; `from` carries the winners of an earlier round. */
+/** `winner` is the linear index in the reduced tensor; `earlier` carries the winners of the round before. */
 const maxKernel = defineKernel({
   name: "max",
-  inputs: { x: "f32", from: "u32" },
+  inputs: { x: "f32", earlier: "u32" },
   outputs: { y: "f32", winner: "u32" },
   uniforms,
   wgsl: ({ first }) => /* wgsl */ `
@@ -57,7 +57,7 @@ const maxKernel = defineKernel({
         if (x[at] > x[best]) { best = at; }
       }
       store_y(i, x[best]);
-      store_winner(i, ${first === true ? "best" : "from[best]"});
+      store_winner(i, ${first === true ? "best" : "earlier[best]"});
     }`,
 });
 
@@ -117,9 +117,9 @@ function maxGroup(x: Tensor, { outer, k, inner }: Group, winners: Tensor | null)
   const blocks = Math.ceil(k / block);
   const shape = [outer, blocks, inner];
   // In the first round there are no winners yet; the binding needs some buffer, and x is at hand.
-  const from = winners ?? x;
+  const earlier = winners ?? x;
   const constants = { first: winners === null };
-  const made = run(maxKernel, { x, from }, { y: shape, winner: shape }, { k, block, blocks, inner }, { constants });
+  const made = run(maxKernel, { x, earlier }, { y: shape, winner: shape }, { k, block, blocks, inner }, { constants });
   return blocks === 1 ? made : maxGroup(made.y, { outer, k: blocks, inner }, made.winner);
 }
 

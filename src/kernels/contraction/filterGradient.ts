@@ -69,8 +69,8 @@ fn run(group: vec3u, lane: u32) {
     let y = (line % u.oh) * u.stepY;
     let start = (line / u.oh) * u.xBatch + y * u.xRow;
     for (var ox = 0u; ox < u.ow; ox++) {
-      let column = ox * u.stepX; let at = start + column * u.xColumn; let from = (line * u.ow + ox) * u.n;
-      ${each(loads, (q) => `let w${q} = dy[from + column${q}];`, " ")}
+      let column = ox * u.stepX; let at = start + column * u.xColumn; let source = (line * u.ow + ox) * u.n;
+      ${each(loads, (q) => `let w${q} = dy[source + column${q}];`, " ")}
       ${each(rows, load)}
       ${each(columns, (i) => /* wgsl */ `{ let b = subgroupShuffle(w${Math.floor(i / lanes)}, ${i % lanes}u); ${each(rows, (j) => `s${i}_${j} += a${j} * b;`, " ")} }`)}
     }
