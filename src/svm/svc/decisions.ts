@@ -6,7 +6,7 @@
  */
 import { centreOf, KernelRows, type RowSelection, slack } from "../kernel/rows.ts";
 import type { KernelSettings } from "../kernel/kernels.ts";
-import { alignedBytes, withWorkspace } from "../wasm/workspace.ts";
+import { alignedBytes, withWorkspace, type Workspace } from "../wasm/workspace.ts";
 import type { JobContext } from "../workers/job.ts";
 
 /** Queries that pass over the support vectors together. */
@@ -31,20 +31,20 @@ export async function classDecisions(
   const sums = new Float64Array(total * groups.length * layers);
   if (count === 0) return sums;
   const { columns } = support.features;
-  const bySupport = transpose(coefficients, layers, count);
   const rowBytes = alignedBytes(4 * (count + slack));
-  await withWorkspace(KernelRows.bytes(count + queryBlock, columns) + queryBlock * rowBytes, async (workspace) => {
+  const bytes = KernelRows.bytes(count + queryBlock, columns) + queryBlock * rowBytes + CoefficientTable.bytes(groups, layers);
+  await withWorkspace(bytes, async (workspace) => {
     const rows = new KernelRows(workspace, support, kernel, centreOf(support, kernel), queryBlock);
+    const table = new CoefficientTable(workspace, groups, coefficients, layers);
     const outs = Array.from({ length: queryBlock }, () => workspace.floats(rowBytes / 4));
+    for (const { view } of outs) view.fill(0);
+    const addresses = outs.map(({ at }) => at);
     for (let from = 0; from < total; from += queryBlock) {
       const size = Math.min(queryBlock, total - from);
       const positions = Array.from({ length: size }, (_, i) => count + i);
       positions.forEach((position, i) => rows.load(position, queries.features, queries.indices[from + i] as number));
-      rows.compute(positions, outs.map(({ at }) => at), 0, count);
-      for (let i = 0; i < size; i++) {
-        const out = outs[i] as (typeof outs)[number];
-        accumulate(out.view, bySupport, groups, layers, sums, (from + i) * groups.length * layers);
-      }
+      rows.compute(positions, addresses, 0, count);
+      table.sums(addresses.slice(0, size), sums, from * groups.length * layers);
       context.progress(from / total);
       await context.breathe();
     }
@@ -52,23 +52,50 @@ export async function classDecisions(
   return sums;
 }
 
-/** From layers × support vectors to support vectors × layers: those of one vector are used together. */
-function transpose(coefficients: Float64Array, layers: number, count: number): Float64Array {
-  const out = new Float64Array(coefficients.length);
-  for (let layer = 0; layer < layers; layer++) {
-    for (let s = 0; s < count; s++) out[s * layers + layer] = coefficients[layer * count + s] as number;
-  }
-  return out;
-}
+/**
+ * Coefficients by group and layer, each run padded with zeros to whole vectors: the loop may then read on into the kernel
+ * values of the next group.
+ */
+class CoefficientTable {
+  private readonly workspace: Workspace;
+  private readonly groups: Int32Array;
+  private readonly layers: number;
+  private readonly base: number;
 
-function accumulate(values: Float32Array, bySupport: Float64Array, groups: Int32Array, layers: number, sums: Float64Array, start: number): void {
-  for (let group = 0, s = 0, at = 0; group < groups.length; group++) {
-    const base = start + group * layers;
-    for (const end = s + (groups[group] as number); s < end; s++) {
-      const value = values[s] as number;
-      for (let layer = 0; layer < layers; layer++, at++) {
-        sums[base + layer] = (sums[base + layer] as number) + value * (bySupport[at] as number);
+  static bytes(groups: Int32Array, layers: number): number {
+    return alignedBytes(8 * layers * groups.reduce((sum, size) => sum + padded(size), 0));
+  }
+
+  constructor(workspace: Workspace, groups: Int32Array, coefficients: Float64Array, layers: number) {
+    this.workspace = workspace;
+    this.groups = groups;
+    this.layers = layers;
+    const { at, view } = workspace.doubles(CoefficientTable.bytes(groups, layers) / 8);
+    this.base = at;
+    view.fill(0);
+    const count = coefficients.length / layers;
+    let [to, from] = [0, 0];
+    for (const size of groups) {
+      for (let layer = 0; layer < layers; layer++, to += padded(size)) {
+        view.set(coefficients.subarray(layer * count + from, layer * count + from + size), to);
       }
+      from += size;
     }
   }
+
+  /** Writes the sums of each row of kernel values (`rows`: addresses) to `sums` from `start` on. */
+  sums(rows: readonly number[], sums: Float64Array, start: number): void {
+    let [run, column] = [this.base, 0];
+    this.groups.forEach((size, group) => {
+      for (let layer = 0; layer < this.layers; layer++, run += 8 * padded(size)) {
+        rows.forEach((row, i) => {
+          const at = start + (i * this.groups.length + group) * this.layers + layer;
+          sums[at] = this.workspace.loops.weightedSum(run, row + 4 * column, 4 * padded(size));
+        });
+      }
+      column += size;
+    });
+  }
 }
+
+const padded = (size: number): number => Math.ceil(size / slack) * slack;
