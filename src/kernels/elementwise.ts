@@ -4,7 +4,7 @@
  * A derivative is written in dy and whatever it needs of the arguments or of the result y; only what it names is kept
  * for the backward pass. Operands broadcast as in NumPy; a broadcast operand's gradient is summed back to its shape.
  */
-import { ShapeError } from "../errors.ts";
+import { OptionError } from "../errors.ts";
 import { broadcastShapes, defineOp, runMap, type MapFunction, type Shape, type Tensor } from "../tensor/index.ts";
 import { sumTo } from "./reduce.ts";
 
@@ -149,8 +149,10 @@ export const minimum = defineBinary("minimum");
 /** aᵇ for a > 0, broadcasting. */
 export const pow = defineBinary("pow");
 
-/** x if x > 0, else slope · x (Maas et al. 2013). `slope` defaults to 0.01 and must be positive. */
+/** x if x > 0, else slope · x (Maas et al. 2013), with derivative `slope` at 0. `slope`, in (0, 1], defaults to 0.01. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
-  if (!(slope > 0)) throw new ShapeError({ where: "leakyRelu", expected: "a positive slope", got: String(slope) });
-  return maximum(x, mul(x, x.device.constant(slope)));
+  if (!(slope > 0 && slope <= 1)) {
+    throw new OptionError({ where: "leakyRelu", expected: "a slope in (0, 1]", got: String(slope) });
+  }
+  return maximum(mul(x, x.device.constant(slope)), x);
 }
