@@ -81,7 +81,7 @@ function extent(name: string, value: Extent): readonly [number, number] {
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((candidate) => candidate === value);
   if (found !== undefined) return found;
-  throw new OptionError({ where: "hog", expected: `${name} to be one of ${allowed.join(", ")}`, got: String(value) });
+  throw new OptionError({ where: "hog", expected: `${name} to be one of ${allowed.join(", ")}`, got: value });
 }
 
 /** Fills in defaults. Throws `OptionError` for a value that makes no sense whatever the picture. */

@@ -32,7 +32,7 @@ export interface KernelSettings {
 /** Fills in defaults, and γ from the training features. Throws `OptionError`. */
 export function kernelSettings(kernel: Kernel, features: FeatureMatrix): KernelSettings {
   if (!["linear", "rbf", "polynomial", "sigmoid"].includes(kernel.type)) {
-    throw new OptionError({ where: "svm kernel", expected: "linear, rbf, polynomial or sigmoid", got: String(kernel.type) });
+    throw new OptionError({ where: "svm kernel", expected: "linear, rbf, polynomial or sigmoid", got: kernel.type });
   }
   const degree = kernel.type === "polynomial" ? (kernel.degree ?? 3) : 0;
   if (!Number.isInteger(degree) || degree < 0) {

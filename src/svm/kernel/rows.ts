@@ -99,7 +99,7 @@ export class KernelRows {
     if (this.kernel.type === "rbf") return 1;
     this.spare.view[0] = this.norms.view[position] as number;
     fromDotProducts(this.kernel, this.spare.view, 0, 1);
-    return this.spare.view[0] as number;
+    return this.spare.view[0];
   }
 
   /** Exchanges the rows at two positions. */
@@ -122,9 +122,10 @@ export class KernelRows {
   }
 
   private tileOf(positions: readonly number[], outs: readonly number[], start: number, first: number, last: number): void {
+    const own = positions[start] as number; // fills an incomplete tile; the result goes to the spare row
     for (let i = 0; i < tile; i++) {
       const position = positions[start + i];
-      this.queries.view[i] = this.addresses.view[position ?? (positions[start] as number)] as number;
+      this.queries.view[i] = this.addresses.view[position ?? own] as number;
       this.outs.view[i] = position === undefined ? this.spare.at : (outs[start + i] as number);
     }
     this.workspace.loops.dots(this.queries.at, this.addresses.at, this.outs.at, first, last, this.rowBytes);

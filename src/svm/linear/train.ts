@@ -61,7 +61,8 @@ function jobInputs({ rows, columns }: FeatureMatrix, encoded: EncodedLabels, opt
   const positives = crammerSinger ? [0] : classes === 2 ? [1] : Array.from({ length: classes }, (_, code) => code);
   return positives.map((positive, index) => {
     const start = warmStart?.dual[index];
-    return { ...common, positive, settings: { ...settings, seed: settings.seed + positive }, ...(start === undefined ? {} : { start }) };
+    const own = { positive, settings: Object.assign({}, settings, { seed: settings.seed + positive }) };
+    return Object.assign({}, common, own, start === undefined ? {} : { start });
   });
 }
 
@@ -69,7 +70,7 @@ function linearSettings(options: LinearOptions): LinearSettings {
   const crammerSinger = options.multiclass === "crammer-singer";
   const loss = options.loss ?? (crammerSinger ? "hinge" : "squared-hinge");
   if (!["hinge", "squared-hinge"].includes(loss) || (crammerSinger && loss !== "hinge")) {
-    throw new OptionError({ where: "trainLinear", expected: crammerSinger ? "loss hinge with crammer-singer" : "loss hinge or squared-hinge", got: String(loss) });
+    throw new OptionError({ where: "trainLinear", expected: crammerSinger ? "loss hinge with crammer-singer" : "loss hinge or squared-hinge", got: loss });
   }
   const bias = options.bias ?? 1;
   if (!Number.isFinite(bias)) throw new OptionError({ where: "trainLinear", expected: "a finite bias", got: String(bias) });

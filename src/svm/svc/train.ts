@@ -80,7 +80,7 @@ function jobInputs(matrix: FeatureMatrix, encoded: EncodedLabels, options: SvcOp
   const classes = encoded.classes.length;
   const sides: [number, number | null][] =
     strategyOf(options, classes) === "one-vs-one" ? classPairs(classes) : Array.from(encoded.classes, (_, code) => [code, null]);
-  return sides.map(([positive, negative], index) => ({ ...common, positive, negative, seed: (options.seed ?? 0) + index }));
+  return sides.map(([positive, negative], index) => Object.assign({}, common, { positive, negative, seed: (options.seed ?? 0) + index }));
 }
 
 function strategyOf({ strategy = "one-vs-one" }: SvcOptions, classes: number): SvcModel["strategy"] {

@@ -17,6 +17,8 @@ export interface JobContext {
    * Cheap to call often: it pauses only when 50 ms have passed.
    */
   readonly breathe: () => Promise<void>;
+  /** For work inside the job. Only in the caller's own thread: a worker is stopped from outside. */
+  readonly signal?: AbortSignal;
 }
 
 /** A named function of plain data. The name finds it in a worker (`workers/registry.ts`). */

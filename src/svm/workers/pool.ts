@@ -6,7 +6,7 @@
  */
 import { DeviceError, OptionError } from "../../errors.ts";
 import { platform } from "#workers";
-import { breather, type Job, type LongWork, type SharedArrays } from "./job.ts";
+import { breather, type Job, type JobContext, type LongWork, type SharedArrays } from "./job.ts";
 import type { WorkerHandle } from "./platform.ts";
 import { restoreError, type FromWorker, type ToWorker } from "./protocol.ts";
 
@@ -80,9 +80,10 @@ async function runHere<Input, Output>(
 ): Promise<Output[]> {
   const outputs = new Array<Output>(inputs.length);
   const breathe = breather(work.signal);
+  const context = (progress: JobContext["progress"]): JobContext => ({ progress, breathe, ...(work.signal === undefined ? {} : { signal: work.signal }) });
   for (const index of order) {
     const progress = (fraction: number, detail = ""): void => board.report(index, fraction, detail);
-    const output = await job.run(inputs[index] as Input, work.shared, { progress, breathe });
+    const output = await job.run(inputs[index] as Input, work.shared, context(progress));
     outputs[index] = output;
     board.report(index, 1, "");
     onOutput?.(output, index);
@@ -105,7 +106,7 @@ function runOnWorkers<Input, Output>(
     const queue = [...order];
     let open = inputs.length;
     if (open === 0) resolve(outputs);
-    work.signal?.addEventListener("abort", () => reject(work.signal?.reason), { once: true });
+    work.signal?.addEventListener("abort", () => reject(work.signal?.reason as Error), { once: true });
 
     const receive = (message: FromWorker, feed: () => void): void => {
       if (message.kind === "progress") board.report(message.id, message.fraction, message.detail);
