@@ -52,14 +52,14 @@ const maxForward = defineKernel({
     fn run(i: u32) {                                       // one thread per output element (of four channels)
       ${WINDOW}
       var best = x[ravel(o.x, r0, q0, o.w, u.h, u.w, u.c)];
-      var where = u32v(r0 * u.w + q0);
+      var place = u32v(r0 * u.w + q0);
       for (var r = r0; r < r1; r++) { for (var q = q0; q < q1; q++) {
         let value = x[ravel(o.x, r, q, o.w, u.h, u.w, u.c)];
-        where = select(where, u32v(r * u.w + q), value > best); // ties: the first in row order
+        place = select(place, u32v(r * u.w + q), value > best); // ties: the first in row order
         best = max(best, value);
       } }
       store_y(i, best);
-      ${keepWinner === true ? "store_winner(i, where);" : ""}
+      ${keepWinner === true ? "store_winner(i, place);" : ""}
     }`,
   flops: (threads, u) => threads * u.kh * u.kw,
 });

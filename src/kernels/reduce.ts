@@ -153,7 +153,7 @@ export const max = defineOp("max", {
     if (second) {
       throw new ShapeError({ where: "max", expected: "neighbouring axes", got: formatShape(options.axes ?? []), advice: "reduce them one by one" });
     }
-    if (!group) return { output: x, saved: null };
+    if (!group) return { output: reshape.raw(x, outShape), saved: null };
     const { y, winner } = maxGroup(x, group, null);
     return { output: reshape.raw(y, outShape), saved: { winner, shape: x.shape, k: group.k, inner: group.inner } };
   },

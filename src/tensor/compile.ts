@@ -8,6 +8,7 @@ import { BINDING_ALIGNMENT, bindGroup, checkLimits, packUniforms, uniformBytes }
 import { fuse } from "./fuse.ts";
 import { dropUnread, Recorder } from "./graph.ts";
 import type { Dispatch } from "./kernel.ts";
+import type { Pipeline } from "./pipelines.ts";
 import { planSlots } from "./plan.ts";
 import { Program, type Step } from "./program.ts";
 import type { Shape } from "./shape.ts";
@@ -37,22 +38,38 @@ export async function compile<T>(
   step: (...inputs: Tensor[]) => T,
   options: CompileOptions = {},
 ): Promise<Program<T>> {
+  const held: Storage[] = [];
+  try {
+    const { placeholders, outputs, dispatches, memory } = owning(device, held, () => plan(device, inputs, step, options));
+    return new Program(device, placeholders, outputs, await build(device, dispatches), dispatches, held, memory);
+  } catch (error) {
+    for (const storage of held) device.scopes.free(storage);
+    throw error;
+  }
+}
+
+/** Runs `body`, and takes what it allocates out of every scope and into `held`. */
+function owning<T>(device: Device, held: Storage[], body: () => T): T {
   const owned = device.scopes.enter();
   try {
-    const placeholders = inputs.map(({ shape, dtype }) => device.zeros(shape, dtype));
-    const { outputs, dispatches } = trace(device, () => step(...placeholders));
-    const returned = new Set(tensorsIn(outputs).map(({ storage }) => storage));
-    const needed = dropUnread(dispatches, returned);
-    const mostBuffers = device.gpu.limits.maxStorageBuffersPerShaderStage;
-    const list = options.fuse === false ? needed : fuse(needed, returned, mostBuffers);
-    for (const dispatch of list) checkLimits(dispatch, device.gpu.limits);
-    const memory = allocate(device, list, returned);
-    const held = [...owned];
-    for (const storage of held) device.scopes.keep(storage);
-    return new Program(device, placeholders, outputs, await build(device, list), list, held, memory);
+    return body();
   } finally {
+    held.push(...owned);
+    for (const storage of held) device.scopes.keep(storage);
     device.scopes.leave(owned, null);
   }
+}
+
+/** All that can be done before pipelines exist: tracing, fusion, memory. */
+function plan<T>(device: Device, inputs: readonly TensorSpec[], step: (...inputs: Tensor[]) => T, options: CompileOptions) {
+  const placeholders = inputs.map(({ shape, dtype }) => device.zeros(shape, dtype));
+  const { outputs, dispatches: traced } = trace(device, () => step(...placeholders));
+  const returned = new Set(tensorsIn(outputs).map(({ storage }) => storage));
+  const needed = dropUnread(traced, returned);
+  const mostBuffers = device.gpu.limits.maxStorageBuffersPerShaderStage;
+  const dispatches = options.fuse === false ? needed : fuse(needed, returned, mostBuffers);
+  for (const dispatch of dispatches) checkLimits(dispatch, device.gpu.limits);
+  return { placeholders, outputs, dispatches, memory: allocate(device, dispatches, returned) };
 }
 
 function trace<T>(device: Device, step: () => T): { outputs: T; dispatches: Dispatch[] } {
@@ -89,7 +106,7 @@ function allocate(device: Device, dispatches: readonly Dispatch[], returned: Rea
 
 /** Pipelines all at once, uniforms in one buffer, a bind group for each dispatch. */
 async function build(device: Device, dispatches: readonly Dispatch[]): Promise<Step[]> {
-  const pipelines = await device.wait(Promise.all(dispatches.map((dispatch) => device.pipelines.getAsync(dispatch))));
+  const pipelines = await device.wait(compiled(dispatches.map((dispatch) => device.pipelines.getAsync(dispatch))));
   const size = Math.max(1, dispatches.length) * BINDING_ALIGNMENT;
   const uniforms = device.gpu.createBuffer({ size, usage: UNIFORM | COPY_DST, label: "program uniforms" });
   const data = new DataView(new ArrayBuffer(size));
@@ -103,4 +120,10 @@ async function build(device: Device, dispatches: readonly Dispatch[]): Promise<S
   });
   device.gpu.queue.writeBuffer(uniforms, 0, data.buffer);
   return steps;
+}
+
+/** All of them, or the first failure once all have ended: a driver must not be left compiling behind our back. */
+async function compiled(pipelines: readonly Promise<Pipeline>[]): Promise<Pipeline[]> {
+  await Promise.allSettled(pipelines);
+  return Promise.all(pipelines);
 }

@@ -12,7 +12,7 @@ export type { MemoryCounters } from "./buffers.ts";
 export { Program, type KernelReport } from "./program.ts";
 export { philox, RandomStream, seedKey, toUnit } from "./random.ts";
 export { COPY, copyInto, run, runMap, runMapOn, type RunOptions } from "./run.ts";
-export { free, keep, scope } from "./scope.ts";
+export { free, holding, keep, scope } from "./scope.ts";
 export { broadcastShapes, checkShape, formatShape, normaliseAxes, sameShape, sizeOf, stridesOf, type Shape } from "./shape.ts";
 export { valueAndGradients } from "./tape.ts";
 export { Tensor } from "./tensor.ts";

@@ -2,6 +2,7 @@
  * Who frees what. A scope owns the tensors made while it runs and frees, at its end, all that it neither returned nor
  * kept. Outside of any scope a tensor lives as long as JavaScript can reach it.
  */
+import { OptionError } from "../errors.ts";
 import type { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
 import { Storage, tensorsIn, type Tensor } from "./tensor.ts";
@@ -66,33 +67,42 @@ export class Scopes {
   }
 }
 
-/**
- * Runs `body` and frees every tensor it made, except those in its result and those passed to `keep`.
- * An asynchronous body is awaited first.
- */
+/** Runs `body` and frees every tensor it made, except those in its result and those passed to `keep`. */
 export function scope<T>(device: Device, body: () => T): T {
   const owned = device.scopes.enter();
-  let result: T;
+  let survivors: unknown = null;
   try {
-    result = body();
-  } catch (error) {
-    device.scopes.leave(owned, null);
-    throw error;
-  }
-  if (!(result instanceof Promise)) {
-    device.scopes.leave(owned, result);
+    const result = body();
+    if (result instanceof Promise) {
+      throw new OptionError({
+        where: "scope",
+        expected: "a body that returns at once",
+        got: "an asynchronous one",
+        advice: "other work would run inside the scope meanwhile: hold tensors with holding() instead",
+      });
+    }
+    survivors = result;
     return result;
+  } finally {
+    device.scopes.leave(owned, survivors);
   }
-  return result.then(
-    (value: unknown) => {
-      device.scopes.leave(owned, value);
-      return value;
-    },
-    (error: unknown) => {
-      device.scopes.leave(owned, null);
-      throw error;
-    },
-  ) as T;
+}
+
+/**
+ * Runs an asynchronous `body` and frees, at its end, the tensors that it passed to `hold`. Other work may go on
+ * meanwhile, which is why nothing is owned that was not named.
+ */
+export async function holding<T>(body: (hold: (tensor: Tensor) => Tensor) => Promise<T>): Promise<T> {
+  const held: Tensor[] = [];
+  const hold = (tensor: Tensor) => {
+    held.push(keep(tensor));
+    return tensor;
+  };
+  try {
+    return await body(hold);
+  } finally {
+    for (const tensor of held) free(tensor);
+  }
 }
 
 /** Lets a tensor outlive its scope. Returns it. */

@@ -49,7 +49,7 @@ export function bindingsOf(dispatch: Dispatch): Binding[] {
 export function uniformsOf(dispatch: Dispatch): [name: string, type: string, value: number][] {
   const { kernel, uniforms, epilogue } = dispatch;
   const [threads, row] = linearGrid(dispatch);
-  const entries: [string, string, number][] = kernel.grid === "threads" ? [["threads", "u32", threads], ["row", "u32", row]] : [];
+  const entries: [string, string, number][] = kernel.grid === "threads" ? [["gridThreads", "u32", threads], ["gridRow", "u32", row]] : [];
   for (const [name, type] of Object.entries(kernel.uniforms)) entries.push([name, type, uniforms[name] ?? Number.NaN]);
   const width = widthOf(dispatch.constants);
   epilogue.operands.forEach((operand, k) => {
@@ -174,7 +174,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   return `@compute @workgroup_size(${workgroup})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * u.row + group.x) * ${workgroup}u + lane;
-  if (i < u.threads) { run(i); }
+  let i = (group.y * u.gridRow + group.x) * ${workgroup}u + lane;
+  if (i < u.gridThreads) { run(i); }
 }`;
 }

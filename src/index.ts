@@ -1,0 +1,12 @@
+/**
+ * Trama: a deep-learning engine whose every operation is a hand-written WGSL kernel.
+ *
+ * This is the face for users: devices, layers, training, data. Single operations are in `trama/ops`.
+ */
+export * from "./errors.ts";
+export { compile, Device, holding, keep, openDevice, scope, Tensor, valueAndGradients } from "./tensor/index.ts";
+export type { AdapterCandidate, DeviceOptions, Dtype, MemoryCounters, Program, Shape, TensorSpec } from "./tensor/index.ts";
+export * from "./nn/index.ts";
+export * from "./train/index.ts";
+export { imageDataset, loadFashionMnist, selectImages, stratifiedSplit, syntheticGarments, takeImages } from "./data/index.ts";
+export type { FashionMnist, FashionMnistOptions, ImageDataset } from "./data/index.ts";

@@ -1,0 +1,56 @@
+/** Layer functions, and the table by which model files find them. */
+import { FormatError } from "../../errors.ts";
+import type { Json, Layer } from "../layer.ts";
+import { activation } from "./activation.ts";
+import { conv2d } from "./conv2d.ts";
+import { dense } from "./dense.ts";
+import { dropout } from "./dropout.ts";
+import { averagePool2d, globalAveragePool2d, maxPool2d } from "./pooling.ts";
+import { sequential } from "./sequential.ts";
+import { flatten } from "./shape.ts";
+
+export { activation, averagePool2d, conv2d, dense, dropout, flatten, globalAveragePool2d, maxPool2d, sequential };
+export type { ActivationName } from "./activation.ts";
+export type { Conv2dOptions } from "./conv2d.ts";
+export type { DenseOptions } from "./dense.ts";
+export type { PoolLayerOptions } from "./pooling.ts";
+
+/** A layer as it is written to a file. */
+export interface LayerRecord {
+  readonly kind: string;
+  readonly config: Readonly<Record<string, Json>>;
+  readonly children?: readonly LayerRecord[];
+}
+
+export function recordOf({ kind, config, children }: Layer): LayerRecord {
+  return children.length > 0 ? { kind, config, children: children.map(recordOf) } : { kind, config };
+}
+
+// A record's config is what the layer's function was given, so it is handed back untyped; the function checks it.
+type Maker = (config: never, children: readonly Layer[]) => Layer;
+
+const makers: Readonly<Record<string, Maker>> = {
+  activation: ({ kind, ...options }: { kind: never }) => activation(kind, options),
+  averagePool2d: ({ size, ...options }: { size: never }) => averagePool2d(size, options),
+  conv2d: ({ filters, size, ...options }: { filters: never; size: never }) => conv2d(filters, size, options),
+  dense: ({ units, ...options }: { units: never }) => dense(units, options),
+  dropout: ({ rate, ...options }: { rate: never }) => dropout(rate, options),
+  flatten: (options) => flatten(options),
+  globalAveragePool2d: (options) => globalAveragePool2d(options),
+  maxPool2d: ({ size, ...options }: { size: never }) => maxPool2d(size, options),
+  sequential: (options, children) => sequential(children, options),
+};
+
+/** Makes the layers of a record again. Throws `FormatError` for a kind that this version does not know. */
+export function layerFrom(record: LayerRecord, where: string): Layer {
+  const make = Object.hasOwn(makers, record.kind) ? makers[record.kind] : undefined;
+  if (!make) {
+    throw new FormatError({
+      where,
+      expected: `layers of the kinds ${Object.keys(makers).join(", ")}`,
+      got: JSON.stringify(record.kind),
+      advice: "the file may come from a newer version",
+    });
+  }
+  return make(record.config as never, (record.children ?? []).map((child) => layerFrom(child, where)));
+}

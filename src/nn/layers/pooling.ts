@@ -1,0 +1,60 @@
+/** Pooling layers over NHWC images. */
+import { averagePool2d as average, maxPool2d as maximum, mean, windowGeometry } from "../../kernels/index.ts";
+import type { AveragePoolOptions, PaddingOption, Pair, PoolOptions } from "../../kernels/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import { configOf, expectRank, type Layer } from "../layer.ts";
+
+export interface PoolLayerOptions {
+  /** Default: the window size. */
+  readonly stride?: Pair;
+  /** Default: `valid`. */
+  readonly padding?: PaddingOption;
+  readonly name?: string;
+}
+
+function pooling(
+  kind: string,
+  size: Pair,
+  options: PoolLayerOptions & { readonly countPadding?: boolean },
+  pool: (x: Tensor, options: AveragePoolOptions & PoolOptions) => Tensor,
+): Layer {
+  const { stride = size, padding = "valid", countPadding = false, name } = options;
+  return {
+    kind,
+    name,
+    config: configOf({ size, ...options }),
+    children: [],
+    build(input) {
+      expectRank(kind, input, 3, "[height, width, channels]");
+      const [vertical, horizontal] = windowGeometry(kind, [1, ...input], size, { stride, padding });
+      return {
+        output: [vertical.output, horizontal.output, input[2]!],
+        call: (x) => pool(x, { size, stride, padding, countPadding }),
+      };
+    },
+  };
+}
+
+/** Greatest value of each window of `size` (a number or `[height, width]`): `[h, w, c]` → `[h′, w′, c]`. */
+export function maxPool2d(size: Pair, options: PoolLayerOptions = {}): Layer {
+  return pooling("maxPool2d", size, options, maximum);
+}
+
+/** Mean of each window of `size`. `countPadding`: whether padding counts as zeros (default: not at all). */
+export function averagePool2d(size: Pair, options: PoolLayerOptions & { readonly countPadding?: boolean } = {}): Layer {
+  return pooling("averagePool2d", size, options, average);
+}
+
+/** Mean over all pixels: `[height, width, channels]` → `[channels]`. */
+export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
+  return {
+    kind: "globalAveragePool2d",
+    name: options.name,
+    config: configOf({ ...options }),
+    children: [],
+    build(input) {
+      expectRank("globalAveragePool2d", input, 3, "[height, width, channels]");
+      return { output: [input[2]!], call: (x) => mean(x, { axes: [1, 2] }) };
+    },
+  };
+}

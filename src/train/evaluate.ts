@@ -1,0 +1,181 @@
+/** Loss and accuracy on labelled images, and predictions for unlabelled ones. */
+import { OptionError, ShapeError } from "../errors.ts";
+import type { ImageDataset } from "../data/index.ts";
+import { advance, collectRows, gatherBatch, softmax, softmaxCrossEntropy, tally, type BatchPlace } from "../kernels/index.ts";
+import type { CallContext, Model } from "../nn/index.ts";
+import { compile, holding, keep, sizeOf, type Program, type Tensor } from "../tensor/index.ts";
+import { checkDataset, upload, type ResidentDataset } from "./residentDataset.ts";
+
+export interface Evaluation {
+  /** Mean cross entropy, in nats. */
+  readonly loss: number;
+  /** Share of images whose greatest output is their class. */
+  readonly accuracy: number;
+  readonly count: number;
+}
+
+export interface BatchOptions {
+  /** Images a batch. Default: 256. */
+  readonly batchSize?: number;
+}
+
+const DEFAULT_BATCH = 256;
+
+/** Layers outside of training draw no random numbers. */
+const INFERENCE: CallContext = {
+  training: false,
+  random: () => {
+    throw new Error("a layer drew random numbers outside of training");
+  },
+};
+
+/**
+ * Compiled inference over a resident data set: every image once, in order, in batches of one size and a last, smaller
+ * one. Made once and run as often as parameters change.
+ */
+export class Inference {
+  readonly #model: Model;
+  readonly #cursor: Tensor;
+  readonly #programs: readonly { program: Program<null>; times: number }[];
+
+  private constructor(model: Model, cursor: Tensor, programs: readonly { program: Program<null>; times: number }[]) {
+    this.#model = model;
+    this.#cursor = cursor;
+    this.#programs = programs;
+  }
+
+  /** `visit` receives each batch's logits, labels and place while the programs are recorded. */
+  static async compile(
+    model: Model,
+    data: ResidentDataset,
+    batchSize: number,
+    visit: (logits: Tensor, labels: Tensor, place: BatchPlace) => void,
+  ): Promise<Inference> {
+    const { device } = model;
+    const size = Math.min(batchSize, data.count);
+    const full = Math.floor(data.count / size);
+    const rest = data.count - full * size;
+    const order = keep(device.tensor(Uint32Array.from({ length: data.count }, (_, index) => index)));
+    const cursor = keep(device.zeros([1], "u32"));
+    const place = { order, cursor, stride: size };
+    const parts: { place: BatchPlace; times: number }[] = [{ place: { ...place, rows: size, batches: full }, times: full }];
+    if (rest > 0) parts.push({ place: { ...place, rows: rest, batches: 1, offset: full * size }, times: 1 });
+    const programs = await Promise.all(
+      parts.map(async (part) => {
+        const program = await compile(device, [], () => {
+          const { x, y } = gatherBatch(data, part.place, model.normalisation);
+          visit(model.call(x, INFERENCE), y, part.place);
+          advance(cursor);
+          return null;
+        });
+        return { program, times: part.times };
+      }),
+    );
+    return new Inference(model, cursor, programs);
+  }
+
+  /** Runs over all images. Results are where `visit` put them. */
+  run(): void {
+    this.#model.device.write(this.#cursor, new Uint32Array(1));
+    for (const { program, times } of this.#programs) program.run([], times);
+  }
+
+  dispose(): void {
+    for (const { program } of this.#programs) program.dispose();
+  }
+}
+
+/** Loss and accuracy as a compiled program over a resident data set, to be run after every epoch. */
+export class Evaluator {
+  readonly #inference: Inference;
+  readonly #totals: Tensor;
+
+  private constructor(inference: Inference, totals: Tensor) {
+    this.#inference = inference;
+    this.#totals = totals;
+  }
+
+  static async compile(model: Model, data: ResidentDataset, batchSize = DEFAULT_BATCH): Promise<Evaluator> {
+    const totals = keep(model.device.zeros([3]));
+    const inference = await Inference.compile(model, data, batchSize, (logits, labels) =>
+      tally(totals, softmaxCrossEntropy(logits, labels), logits, labels),
+    );
+    return new Evaluator(inference, totals);
+  }
+
+  async run(): Promise<Evaluation> {
+    this.#totals.device.write(this.#totals, new Float32Array(3));
+    this.#inference.run();
+    return asEvaluation(await this.#totals.read());
+  }
+
+  dispose(): void {
+    this.#inference.dispose();
+  }
+}
+
+/** `[sum of losses, hits, rows]` as means. */
+export function asEvaluation(totals: ArrayLike<number>): Evaluation {
+  const [loss = 0, hits = 0, count = 0] = Array.from(totals);
+  return { loss: loss / count, accuracy: hits / count, count };
+}
+
+/** Loss and accuracy of a model on labelled images. */
+export async function evaluate(model: Model, dataset: ImageDataset, options: BatchOptions = {}): Promise<Evaluation> {
+  checkDataset("evaluate", model, dataset);
+  const batchSize = checkBatchSize("evaluate", options.batchSize ?? DEFAULT_BATCH);
+  return holding(async (hold) => {
+    const evaluator = await Evaluator.compile(model, upload(model.device, dataset, hold), batchSize);
+    try {
+      return await evaluator.run();
+    } finally {
+      evaluator.dispose();
+    }
+  });
+}
+
+export interface Predictions {
+  /** `[count, classes]`, row-major; each row sums to 1. */
+  readonly probabilities: Float32Array<ArrayBuffer>;
+  /** The most probable class of each image. */
+  readonly classes: Uint32Array<ArrayBuffer>;
+}
+
+/** Class probabilities of images given as bytes, `[count, height, width, channels]` in the shape of the model's input. */
+export async function predict(model: Model, images: Uint8Array, options: BatchOptions = {}): Promise<Predictions> {
+  const { device } = model;
+  const size = sizeOf(model.input);
+  const count = images.length / size;
+  if (!Number.isInteger(count) || count === 0) {
+    throw new ShapeError({ where: "predict", expected: `a multiple of ${size} bytes, one image each`, got: `${images.length}` });
+  }
+  const batchSize = checkBatchSize("predict", options.batchSize ?? DEFAULT_BATCH);
+  const classes = model.output[0]!;
+  const dataset = { images, labels: new Uint8Array(count), shape: model.input, count, origin: "images to predict" };
+  const probabilities = await holding(async (hold) => {
+    const results = hold(device.zeros([count, classes]));
+    const data = upload(device, dataset, hold);
+    const collect = (logits: Tensor, _: Tensor, place: BatchPlace) => collectRows(softmax(logits), place, results);
+    const inference = await Inference.compile(model, data, batchSize, collect);
+    try {
+      inference.run();
+      return (await results.read()) as Float32Array<ArrayBuffer>;
+    } finally {
+      inference.dispose();
+    }
+  });
+  return { probabilities, classes: greatest(probabilities, classes) };
+}
+
+/** Index of the greatest of each row; the first, in a tie. */
+function greatest(values: Float32Array, columns: number): Uint32Array<ArrayBuffer> {
+  return Uint32Array.from({ length: values.length / columns }, (_, row) => {
+    const line = values.subarray(row * columns, (row + 1) * columns);
+    return line.indexOf(Math.max(...line));
+  });
+}
+
+export function checkBatchSize(where: string, batchSize: number): number {
+  if (Number.isInteger(batchSize) && batchSize > 0) return batchSize;
+  throw new OptionError({ where, expected: "a batch size of at least 1", got: String(batchSize) });
+}

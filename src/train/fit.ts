@@ -1,0 +1,74 @@
+/**
+ * Training. A whole step — picking the batch, forward, loss, backward, update, totals — is one compiled program; several
+ * go into one submit, and the CPU only reads three numbers now and then.
+ */
+import { OptionError } from "../errors.ts";
+import { selectImages, stratifiedSplit, type ImageDataset } from "../data/index.ts";
+import { adam, type Model, type Optimizer } from "../nn/index.ts";
+import { holding } from "../tensor/index.ts";
+import type { Callback, TrainingResult } from "./callbacks.ts";
+import { checkBatchSize } from "./evaluate.ts";
+import { checkDataset } from "./residentDataset.ts";
+import { TrainingRun } from "./trainingRun.ts";
+
+export interface FitOptions {
+  /** Passes over the training images. Default: 5. */
+  readonly epochs?: number;
+  /** Images a step. Default: 128. */
+  readonly batchSize?: number;
+  /** Default: `adam()`. */
+  readonly optimizer?: Optimizer;
+  /** Images to judge by after each epoch: a data set, or the share of the training images to set aside. Default: none. */
+  readonly validation?: ImageDataset | number;
+  /** Of the order of images, of dropout and of the split. Default: the model's seed. */
+  readonly seed?: number;
+  /** New order every epoch. Default: true. */
+  readonly shuffle?: boolean;
+  readonly callbacks?: readonly Callback[];
+  /** Stops training after the current step; what was learnt is kept. */
+  readonly signal?: AbortSignal;
+}
+
+/** Trains a model on labelled images. */
+export async function fit(model: Model, dataset: ImageDataset, options: FitOptions = {}): Promise<TrainingResult> {
+  const settings = settle(model, dataset, options);
+  return holding(async (hold) => {
+    const run = await TrainingRun.prepare(model, settings, hold);
+    try {
+      return await run.train();
+    } finally {
+      run.dispose();
+    }
+  });
+}
+
+/** Options with every default filled in. */
+export type FitSettings = Required<Omit<FitOptions, "validation" | "signal">> & {
+  readonly training: ImageDataset;
+  readonly validation: ImageDataset | null;
+  readonly signal: AbortSignal | null;
+};
+
+/** Checks the options and fills in the defaults. */
+function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSettings {
+  const { epochs = 5, batchSize = 128, optimizer = adam(), seed = model.seed, shuffle = true, callbacks = [] } = options;
+  if (!Number.isInteger(epochs) || epochs < 1) {
+    throw new OptionError({ where: "fit", expected: "at least one epoch", got: String(epochs) });
+  }
+  checkBatchSize("fit", batchSize);
+  const { training, validation } = split(dataset, options.validation ?? null, seed);
+  checkDataset("fit", model, training);
+  if (validation) checkDataset("fit, validation", model, validation);
+  const size = Math.min(batchSize, training.count);
+  return { epochs, batchSize: size, optimizer, seed, shuffle, callbacks, training, validation, signal: options.signal ?? null };
+}
+
+/** The share is drawn class by class, so that both parts look alike. */
+function split(dataset: ImageDataset, validation: ImageDataset | number | null, seed: number) {
+  if (typeof validation !== "number") return { training: dataset, validation };
+  const parts = stratifiedSplit(dataset.labels, { fraction: validation, seed });
+  return {
+    training: selectImages(dataset, parts.train, "train"),
+    validation: selectImages(dataset, parts.validation, "validation"),
+  };
+}

@@ -1,0 +1,47 @@
+/** A data set on the GPU: uploaded once, four pixels to a word, and picked from there batch by batch. */
+import { DataError, DeviceError, ShapeError } from "../errors.ts";
+import type { ByteImages } from "../kernels/index.ts";
+import type { ImageDataset } from "../data/index.ts";
+import type { Model } from "../nn/index.ts";
+import { formatShape, sameShape, type Device, type Shape, type Tensor } from "../tensor/index.ts";
+
+/** What an upload needs to know of a data set. */
+export type UploadableImages = Pick<ImageDataset, "images" | "labels" | "count" | "origin"> & { readonly shape: Shape };
+
+export interface ResidentDataset extends ByteImages {
+  readonly count: number;
+}
+
+/** Uploads images and labels; `hold` decides how long the tensors live. */
+export function upload(device: Device, dataset: UploadableImages, hold: (tensor: Tensor) => Tensor): ResidentDataset {
+  const { images, labels, shape, count, origin } = dataset;
+  const limit = device.gpu.limits.maxStorageBufferBindingSize;
+  if (images.byteLength > limit) {
+    const most = Math.floor(limit / (images.byteLength / count));
+    throw new DeviceError({
+      where: `data set "${origin}"`,
+      expected: `at most ${most} images of ${formatShape(shape)} in one binding of this adapter`,
+      got: `${count}`,
+      advice: `train on a part of it: takeImages(dataset, ${most})`,
+    });
+  }
+  const words = new Uint32Array(Math.ceil(images.byteLength / 4));
+  new Uint8Array(words.buffer).set(images);
+  const pixels = hold(device.tensor(words));
+  return { pixels, labels: hold(device.tensor(Uint32Array.from(labels))), imageShape: shape, count };
+}
+
+/** Throws unless the model can learn from, or be judged on, this data set. */
+export function checkDataset(where: string, model: Model, { shape, classNames, origin }: ImageDataset): void {
+  if (!sameShape(model.input, shape)) {
+    throw new ShapeError({ where, expected: `images of ${formatShape(model.input)}, the model's input`, got: `${formatShape(shape)} in "${origin}"` });
+  }
+  if (model.output.length !== 1 || model.output[0]! < classNames.length) {
+    throw new DataError({
+      where,
+      expected: `a model with one output for each of ${classNames.length} classes`,
+      got: `output ${formatShape(model.output)}`,
+      advice: `end the model with dense(${classNames.length})`,
+    });
+  }
+}
