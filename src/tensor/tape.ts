@@ -45,6 +45,7 @@ export class Tape {
     for (const { op, inputs, output, backward } of [...this.#entries].reverse()) {
       const dy = gradients.get(output);
       if (!dy) continue;
+      gradients.delete(output); // complete and used up; an operation that returns its own argument must not count it twice
       if (!backward) throw lostGradient(op);
       const wants = inputs.map((input) => this.#tracked.has(input));
       backward(dy, wants).forEach((dx, index) => {
