@@ -24,9 +24,9 @@ const forward = defineKernel({
       for (var at = start; at < end; at += u.inner) { m = max(m, x[at]); }
       var sum = 0.0;
       for (var at = start; at < end; at += u.inner) { sum += exp(x[at] - m); }
-      ${log === true ? "let shift = m + log(sum);" : "let scale = 1.0 / sum;"}
+      ${log === true ? "let logSum = log(sum);" : "let scale = 1.0 / sum;"}
       for (var at = start; at < end; at += u.inner) {
-        store_y(at, ${log === true ? "x[at] - shift" : "exp(x[at] - m) * scale"});
+        store_y(at, ${log === true ? "x[at] - m - logSum" : "exp(x[at] - m) * scale"});
       }
     }`,
   flops: (threads, u) => threads * u.k * 4,

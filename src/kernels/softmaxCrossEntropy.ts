@@ -22,7 +22,7 @@ const kernel = defineKernel({
       for (var at = start; at < end; at++) { m = max(m, z[at]); }
       var sum = 0.0;
       for (var at = start; at < end; at++) { sum += exp(z[at] - m); }
-      store_loss(r, m + log(sum) - z[target_]);
+      store_loss(r, m - z[target_] + log(sum)); // the difference first: large logits keep their precision
       ${
         gradient === true
           ? "for (var at = start; at < end; at++) { store_dz(at, (exp(z[at] - m) / sum - select(0.0, 1.0, at == target_)) * u.scale); }"
