@@ -1,0 +1,90 @@
+import fc from "fast-check";
+import { matmul } from "../../src/kernels/index.ts";
+import * as elementwise from "../reference/elementwise.ts";
+import * as generate from "../reference/generate.ts";
+import * as reference from "../reference/matmul.ts";
+import { absolute, type Nd } from "../reference/nd.ts";
+import { deviceSuite } from "../tensor/device.ts";
+import { checkOp, type OpCheck } from "./check.ts";
+
+const tests = deviceSuite("matmul");
+
+interface Case {
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly bias: boolean;
+  readonly activation: "relu" | "relu6" | "sigmoid" | "tanh" | null;
+  readonly seed: number;
+}
+
+function options({ transposeA, transposeB, bias, activation }: Case, inputs: readonly Nd[]): reference.MatmulOptions {
+  const fused = activation === null ? {} : { activation: elementwise.unary[activation] };
+  return { transposeA, transposeB, ...(bias ? { bias: inputs[2]! } : {}), ...fused };
+}
+
+function gradients([a, b]: readonly Nd[], dy: Nd, chosen: reference.MatmulOptions): Nd[] {
+  const { da, db, dbias } = reference.matmulGrad(a!, b!, dy, chosen);
+  return chosen.bias === undefined ? [da, db] : [da, db, dbias];
+}
+
+/** Sizes around the tails of subgroups, lane vectors and tiles; few enough columns to share compiled kernels. */
+const cases: fc.Arbitrary<Case> = fc.record({
+  m: fc.constantFrom(1, 3, 8, 17, 33, 65, 130),
+  k: fc.constantFrom(1, 3, 4, 16, 17, 40),
+  n: fc.constantFrom(1, 5, 8, 33, 68),
+  transposeA: fc.boolean(),
+  transposeB: fc.boolean(),
+  bias: fc.boolean(),
+  activation: fc.constantFrom(null, null, "relu", "relu6", "sigmoid", "tanh"),
+  seed: generate.seed,
+});
+
+const check: OpCheck<Case> = {
+  cases,
+  heavy: true,
+  numRuns: 30,
+  deep: 4,
+  arguments: ({ m, k, n, transposeA, transposeB, bias, seed }) => [
+    generate.values(transposeA ? [k, m] : [m, k], seed),
+    generate.values(transposeB ? [n, k] : [k, n], seed + 1),
+    ...(bias ? [generate.values([n], seed + 2)] : []),
+  ],
+  op: ([a, b, c], { transposeA, transposeB, activation }) =>
+    matmul(a!, b!, {
+      transposeA,
+      transposeB,
+      ...(c ? { bias: c } : {}),
+      ...(activation === null ? {} : { activation }),
+    }),
+  reference: (inputs, drawn) => reference.matmul(inputs[0]!, inputs[1]!, options(drawn, inputs)),
+  gradients: (inputs, dy, drawn) => gradients(inputs, dy, options(drawn, inputs)),
+  // No activation here is steeper than 1, so the sums before it bound the rounding after it.
+  magnitudes: (inputs, dy, drawn) => {
+    const sizes = inputs.map(absolute);
+    const plain = options({ ...drawn, activation: null }, sizes);
+    return [reference.matmul(sizes[0]!, sizes[1]!, plain), ...gradients(sizes, absolute(dy), plain)];
+  },
+  terms: ({ m, k, n }) => Math.max(m, k, n),
+};
+
+checkOp(tests, "matmul", check);
+checkOp(tests, "matmul, long inside: the gradient of b is split and added", {
+  ...check,
+  cases: fc.record({
+    m: fc.constantFrom(300, 2051),
+    k: fc.constantFrom(5, 33),
+    n: fc.constantFrom(3, 8),
+    transposeA: fc.constant(false),
+    transposeB: fc.constant(false),
+    bias: fc.constant(true),
+    activation: fc.constant(null),
+    seed: generate.seed,
+  }),
+  numRuns: 4,
+  deep: 1,
+});
+
+tests.run();

@@ -1,0 +1,122 @@
+/**
+ * The kernels against TensorFlow.js on its CPU backend: an implementation that shares nothing with ours, neither code nor
+ * reading of the formulas.
+ */
+import * as tf from "@tensorflow/tfjs";
+import fc from "fast-check";
+import * as assert from "uvu/assert";
+import { averagePool2d, conv2d, matmul, maxPool2d, mul, softmaxCrossEntropy, sum } from "../../src/kernels/index.ts";
+import { valueAndGradients, type Tensor } from "../../src/tensor/index.ts";
+import { assertClose } from "../reference/compare.ts";
+import * as generate from "../reference/generate.ts";
+import { nd, type Nd } from "../reference/nd.ts";
+import { device, deviceSuite, readFrom } from "../tensor/device.ts";
+
+const tests = deviceSuite("kernels and TensorFlow.js");
+
+tests.before(async () => {
+  tf.env().set("PROD", true); // no console advertisement for the native backend
+  await tf.setBackend("cpu");
+});
+
+/** Compares y = f(inputs) and the gradients of Σ y·r, r random. */
+async function same(
+  name: string,
+  drawn: { readonly seed: number },
+  inputs: readonly Nd[],
+  ours: (tensors: readonly Tensor[]) => Tensor,
+  theirs: (tensors: readonly tf.Tensor[]) => tf.Tensor,
+): Promise<void> {
+  const [shape, ...wanted] = tf.tidy(() => {
+    const tensors = inputs.map((x) => tf.tensor(Float32Array.from(x.data), [...x.shape]));
+    const y = theirs(tensors);
+    const r = tf.tensor(Float32Array.from(generate.values(y.shape, drawn.seed + 50).data), y.shape);
+    const gradients = tf.grads((...moved: tf.Tensor[]) => theirs(moved))(tensors, r);
+    return [y.shape, y.dataSync(), ...gradients.map((gradient) => gradient.dataSync())] as const;
+  }) as [number[], ...Float32Array[]];
+  const got = await readFrom(device, () => {
+    const variables = inputs.map((x) => device.tensor(Float32Array.from(x.data), x.shape));
+    const r = device.tensor(Float32Array.from(generate.values(shape, drawn.seed + 50).data), shape);
+    const made: Tensor[] = [];
+    const { gradients } = valueAndGradients(() => {
+      made.push(ours(variables));
+      return sum(mul(made[0]!, r));
+    }, variables);
+    assert.equal(made[0]!.shape, shape, name);
+    return [...made, ...gradients];
+  });
+  wanted.forEach((values, k) =>
+    assertClose(got[k]!, nd([values.length], values), {
+      name: `${name}, ${k === 0 ? "value" : `gradient ${k - 1}`}`,
+      case: drawn,
+      terms: 400,
+      atol: 2e-6,
+    }),
+  );
+}
+
+const window = {
+  batch: fc.constantFrom(1, 2),
+  image: fc.tuple(fc.constantFrom(5, 8, 9), fc.constantFrom(5, 6, 10)),
+  channels: fc.constantFrom(1, 3, 4),
+  size: fc.tuple(fc.constantFrom(1, 2, 3), fc.constantFrom(2, 3, 5)),
+  stride: fc.tuple(fc.constantFrom(1, 2, 3), fc.constantFrom(1, 2)),
+  padding: fc.constantFrom("same" as const, "valid" as const),
+  seed: generate.seed,
+};
+
+tests("conv2d", async () => {
+  const cases = fc.record({ ...window, filters: fc.constantFrom(1, 5, 8) });
+  await generate.forAll(cases, (drawn) => {
+    const { batch, image, channels, size, filters, stride, padding, seed } = drawn;
+    const inputs = [generate.values([batch, ...image, channels], seed), generate.values([...size, channels, filters], seed + 1)];
+    return same("conv2d", drawn, inputs,
+      ([x, w]) => conv2d(x!, w!, { stride, padding }),
+      ([x, w]) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding));
+  }, 15); // prettier-ignore
+});
+
+tests("maxPool2d and averagePool2d", async () => {
+  await generate.forAll(fc.record(window), async (drawn) => {
+    const { batch, image, channels, size, stride, padding, seed } = drawn;
+    const inputs = [generate.values([batch, ...image, channels], seed, { distinct: true })];
+    await same("maxPool2d", drawn, inputs, ([x]) => maxPool2d(x!, drawn), ([x]) => tf.maxPool(x as tf.Tensor4D, size, stride, padding));
+    // TensorFlow.js divides the gradient of a window at the edge by the whole window's size, so only "valid" compares.
+    const inside = { size, stride };
+    await same("averagePool2d", drawn, inputs, ([x]) => averagePool2d(x!, inside), ([x]) => tf.avgPool(x as tf.Tensor4D, size, stride, "valid"));
+  }, 15); // prettier-ignore
+});
+
+tests("matmul", async () => {
+  const extent = fc.constantFrom(1, 5, 8, 33);
+  const cases = fc.record({
+    m: extent,
+    k: extent,
+    n: extent,
+    transposeA: fc.boolean(),
+    transposeB: fc.boolean(),
+    seed: generate.seed,
+  });
+  await generate.forAll(cases, (drawn) => {
+    const { m, k, n, transposeA, transposeB, seed } = drawn;
+    const inputs = [generate.values(transposeA ? [k, m] : [m, k], seed), generate.values(transposeB ? [n, k] : [k, n], seed + 1)];
+    return same("matmul", drawn, inputs, ([a, b]) => matmul(a!, b!, drawn), ([a, b]) => tf.matMul(a!, b!, transposeA, transposeB));
+  }, 15); // prettier-ignore
+});
+
+tests("softmaxCrossEntropy", async () => {
+  const cases = fc.record({
+    rows: fc.constantFrom(1, 7, 32),
+    classes: fc.constantFrom(2, 10, 33),
+    seed: generate.seed,
+  });
+  await generate.forAll(cases, (drawn) => {
+    const { rows, classes, seed } = drawn;
+    const labels = generate.labels(rows, classes, seed + 1);
+    return same("softmaxCrossEntropy", drawn, [generate.values([rows, classes], seed, { min: -6, max: 6 })],
+      ([logits]) => softmaxCrossEntropy(logits!, device.tensor(Uint32Array.from(labels))),
+      ([logits]) => tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d(labels, "int32"), classes), logits!));
+  }, 15); // prettier-ignore
+});
+
+tests.run();
