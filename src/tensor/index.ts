@@ -9,7 +9,7 @@ export { defineOp } from "./op.ts";
 export { openDevice, type DeviceOptions } from "./openDevice.ts";
 export type { AdapterCandidate, AdapterKind, AdapterOptions, ChosenAdapter } from "./platform.ts";
 export type { MemoryCounters } from "./buffers.ts";
-export { Program, type KernelReport } from "./program.ts";
+export { Program, type KernelReport, type KernelTime } from "./program.ts";
 export { philox, RandomStream, seedKey, toUnit } from "./random.ts";
 export { COPY, copyInto, run, runMap, runMapOn, type RunOptions } from "./run.ts";
 export { free, holding, keep, scope } from "./scope.ts";

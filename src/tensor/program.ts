@@ -5,6 +5,7 @@ import type { Device } from "./device.ts";
 import { viewAs, type TypedArray } from "./dtype.ts";
 import { readsOf } from "./graph.ts";
 import type { Dispatch } from "./kernel.ts";
+import { timeSteps } from "./profile.ts";
 import { formatShape } from "./shape.ts";
 import type { Storage, Tensor } from "./tensor.ts";
 import { linearGrid, workgroupsOf } from "./wgsl.ts";
@@ -24,6 +25,11 @@ export interface KernelReport {
   readonly flops: number;
   /** Bytes of all bindings, each counted once. */
   readonly bytes: number;
+}
+
+/** A kernel's report, and how long it took. */
+export interface KernelTime extends KernelReport {
+  readonly milliseconds: number;
 }
 
 export class Program<T> {
@@ -92,6 +98,18 @@ export class Program<T> {
         bytes: bytesOf(dispatch),
       };
     });
+  }
+
+  /**
+   * Runs the program and times each kernel by itself. State that the program advances is advanced as by `run`; by more
+   * where the device has no timestamps, because the clock needs repeated runs.
+   */
+  async profile(): Promise<KernelTime[]> {
+    this.device.check();
+    this.device.flush();
+    const times = await timeSteps(this.device, this.#steps);
+    this.device.check();
+    return this.kernels().map((kernel, index) => Object.assign(kernel, { milliseconds: times[index]! }));
   }
 
   /** The list of kernels as a table for people. */
