@@ -1,0 +1,58 @@
+/** The two networks of the whole-step cases, and their inputs. */
+import { syntheticGarments, type ImageDataset } from "../src/data/index.ts";
+import { adam, build, conv2d, dense, flatten, maxPool2d, sequential, type Layer, type Model } from "../src/nn/index.ts";
+import { keep, type Device, type Program, type Tensor } from "../src/tensor/index.ts";
+import { upload } from "../src/train/residentDataset.ts";
+import { compileStep, createState, type TrainingState } from "../src/train/trainingStep.ts";
+
+export type NetworkName = "ConvNet" | "MLP";
+
+export const BATCH = 128;
+export const IMAGE = [28, 28, 1] as const;
+export const CLASSES = 10;
+
+export function architectureOf(network: NetworkName): Layer {
+  const activation = "relu";
+  if (network === "MLP") return sequential([flatten(), dense(256, { activation }), dense(CLASSES)]);
+  return sequential([
+    conv2d(32, 3, { activation }),
+    maxPool2d(2),
+    conv2d(64, 3, { activation }),
+    maxPool2d(2),
+    flatten(),
+    dense(128, { activation }),
+    dense(CLASSES),
+  ]);
+}
+
+/** One batch of drawn garments: both engines see the same images. */
+export function batchOfGarments(): ImageDataset {
+  return syntheticGarments({ trainCount: BATCH, testCount: CLASSES }).train;
+}
+
+export interface TrainingSetup {
+  readonly model: Model;
+  readonly state: TrainingState;
+  readonly program: Program<null>;
+  readonly dataset: ImageDataset;
+}
+
+/** The compiled step that `fit` runs, over a data set of one batch on the GPU. */
+export async function trainingSetup(
+  device: Device,
+  network: NetworkName,
+  hold: (tensor: Tensor) => Tensor = keep,
+): Promise<TrainingSetup> {
+  const model = build(device, architectureOf(network), { input: IMAGE });
+  const optimizer = adam();
+  const dataset = batchOfGarments();
+  const data = upload(device, dataset, hold);
+  const state = createState(model, optimizer, BATCH, hold);
+  device.write(
+    state.order,
+    Uint32Array.from({ length: BATCH }, (_, index) => index),
+  );
+  const place = { order: state.order, cursor: state.cursor, rows: BATCH, stride: BATCH, batches: 1 };
+  const program = await compileStep(model, optimizer, data, state, place, model.seed);
+  return { model, state, program, dataset };
+}
