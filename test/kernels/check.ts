@@ -97,7 +97,7 @@ async function checkCase<C extends { readonly seed: number }>(
   const shapes = [...inputs, r].map(({ shape }) => shape);
   const op = (tensors: readonly Tensor[]): Tensor => check.op(tensors, drawn, device);
   const step = (...tensors: Tensor[]): Step => lossStep(op, tensors);
-  const upload = (): Tensor[] => arrays.map((values_, k) => device.tensor(values_, shapes[k]!));
+  const upload = (): Tensor[] => arrays.map((array, k) => device.tensor(array, shapes[k]));
 
   const [plain, ...eager] = await readFrom(device, () => {
     const tensors = upload();

@@ -137,8 +137,9 @@ tests("the gradient of x·x counts both factors", async () => {
 
 tests("leakyRelu refuses slopes that are not between 0 and 1", () => {
   const x = device.tensor([1]);
-  for (const slope of [0, -1, 1.5, Number.NaN])
+  for (const slope of [0, -1, 1.5, Number.NaN]) {
     assert.throws(() => ops.leakyRelu(x, slope), /leakyRelu: expected a slope/);
+  }
 });
 
 tests.run();

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { averagePool2d, maxPool2d, type AveragePoolOptions } from "../../src/kernels/index.ts";
-import { resolvePadding, type Pair } from "../reference/conv.ts";
+import { resolvePadding, type Padding, type Pair } from "../reference/conv.ts";
 import * as generate from "../reference/generate.ts";
 import { absolute } from "../reference/nd.ts";
 import * as reference from "../reference/pool.ts";
@@ -17,8 +17,7 @@ interface Case {
   readonly channels: number;
   readonly size: Pair;
   readonly stride: Pair | null;
-  readonly padding: "same" | "valid" | "explicit";
-  readonly sides: Sides;
+  readonly padding: "same" | "valid" | Sides;
   readonly countPadding: boolean;
   readonly seed: number;
 }
@@ -28,37 +27,40 @@ const pair = (...values: number[]): fc.Arbitrary<Pair> =>
 const side = fc.tuple(fc.nat(4), fc.nat(4));
 
 /** Windows that tile, overlap (stride < size) and leave gaps (stride > size). */
-const cases: fc.Arbitrary<Case> = fc
-  .record({
-    batch: fc.constantFrom(1, 2),
-    image: pair(5, 6, 7, 9, 12),
-    channels: fc.constantFrom(1, 3, 4, 5, 8, 12),
-    size: pair(1, 2, 2, 3, 4, 5),
-    stride: fc.option(pair(1, 2, 3, 4, 6)),
-    padding: fc.constantFrom("same", "valid", "explicit"),
-    sides: fc.tuple(side, side),
-    countPadding: fc.boolean(),
-    seed: generate.seed,
-  })
-  .map((drawn) => {
-    const clipped = drawn.sides.map((both, axis) => both.map((width) => Math.min(width, drawn.size[axis]! - 1)));
-    return { ...drawn, sides: clipped as unknown as Sides };
-  });
+const cases: fc.Arbitrary<Case> = fc.record({
+  batch: fc.constantFrom(1, 2),
+  image: pair(5, 6, 7, 9, 12),
+  channels: fc.constantFrom(1, 3, 4, 5, 8, 12),
+  size: pair(1, 2, 2, 3, 4, 5),
+  stride: fc.option(pair(1, 2, 3, 4, 6)),
+  padding: fc.oneof(fc.constantFrom("same" as const, "valid" as const), fc.tuple(side, side)),
+  countPadding: fc.boolean(),
+  seed: generate.seed,
+});
 
-function options({ size, stride, padding, sides, countPadding }: Case): AveragePoolOptions {
-  return {
-    size,
-    ...(stride === null ? {} : { stride }),
-    padding: padding === "explicit" ? sides : padding,
-    countPadding,
-  };
+/** Padding that is drawn explicitly stays smaller than the window. */
+function paddingOf({ padding, size }: Case): "same" | "valid" | Sides {
+  if (typeof padding === "string") return padding;
+  const clip = ([before, after]: readonly [number, number], most: number) =>
+    [Math.min(before, most), Math.min(after, most)] as const;
+  return [clip(padding[0], size[0] - 1), clip(padding[1], size[1] - 1)];
 }
 
-function expected({ image, size, stride, padding, sides, countPadding }: Case): reference.AveragePoolOptions {
-  const [[top, bottom], [left, right]] = sides;
-  const step = stride ?? size;
-  const resolved = padding === "explicit" ? { top, bottom, left, right } : resolvePadding(padding, image, size, step);
-  return { size, stride: step, padding: resolved, countPadding };
+function options(drawn: Case): AveragePoolOptions {
+  const { size, stride, countPadding } = drawn;
+  return { size, ...(stride === null ? {} : { stride }), padding: paddingOf(drawn), countPadding };
+}
+
+function explicit(drawn: Case, stride: Pair): Padding {
+  const padding = paddingOf(drawn);
+  if (typeof padding === "string") return resolvePadding(padding, drawn.image, drawn.size, stride);
+  const [[top, bottom], [left, right]] = padding;
+  return { top, bottom, left, right };
+}
+
+function expected(drawn: Case): reference.AveragePoolOptions {
+  const { size, stride, countPadding } = drawn;
+  return { size, stride: stride ?? size, padding: explicit(drawn, stride ?? size), countPadding };
 }
 
 const maxCheck: OpCheck<Case> = {

@@ -15,14 +15,12 @@ const cases = fc.oneof(
   { weight: 4, arbitrary: generate.reduceCase({ maxSize: 2000 }) },
   {
     weight: 1,
-    arbitrary: fc
-      .record({
-        long: fc.constantFrom(256, 257, 1000, 20_000),
-        inner: fc.constantFrom(1, 3, 4),
-        keepDims: fc.boolean(),
-        seed: generate.seed,
-      })
-      .map(({ long, inner, ...rest }): generate.ReduceCase => ({ shape: [2, long, inner], axes: [1], ...rest })),
+    arbitrary: fc.record<generate.ReduceCase>({
+      shape: fc.tuple(fc.constant(2), fc.constantFrom(256, 257, 1000, 20_000), fc.constantFrom(1, 3, 4)),
+      axes: fc.constant([1]),
+      keepDims: fc.boolean(),
+      seed: generate.seed,
+    }),
   },
 );
 
@@ -47,7 +45,7 @@ checkOp(tests, "mean", linearCheck("mean", "meanGrad"));
 
 function neighbours({ shape, axes }: generate.ReduceCase): boolean {
   const sorted = axes.map((axis) => (axis + shape.length) % shape.length).sort((a, b) => a - b);
-  return sorted.at(-1)! - sorted[0]! === sorted.length - 1;
+  return sorted.every((axis, k) => axis === sorted[0]! + k);
 }
 
 const maxCheck: OpCheck<generate.ReduceCase> = {
