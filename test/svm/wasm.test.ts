@@ -22,11 +22,11 @@ test("the module is valid WebAssembly", () => {
 
 test("kernel blocks equal the definition, for any sizes and ranges", async () => {
   const sizes = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 70 }), fc.integer({ min: 1, max: 11 }));
-  const type = fc.constantFrom("linear", "rbf", "polynomial", "sigmoid");
+  const type = fc.constantFrom<ReferenceKernel["type"]>("linear", "rbf", "polynomial", "sigmoid");
   await fc.assert(
     fc.asyncProperty(sizes, type, fc.integer(), async ([count, columns, queries], name, seed) => {
       const features = matrix(count, columns, seed);
-      const settings = kernel(name as ReferenceKernel["type"]);
+      const settings = kernel(name);
       const from = Math.abs(seed) % count;
       await withWorkspace(2 ** 20, (workspace) => {
         const rows = new KernelRows(workspace, { features, indices: all(count) }, settings, undefined);

@@ -13,8 +13,8 @@ export function serve(listen: (handler: (message: ToWorker) => void) => void, po
     }
     const { id } = message;
     const progress = (fraction: number, detail = ""): void => post({ kind: "progress", id, fraction, detail });
-    jobNamed(message.job)
-      .run(message.input, shared, { progress, breathe: async () => {} })
+    Promise.resolve()
+      .then(() => jobNamed(message.job).run(message.input, shared, { progress, breathe: async () => {} }))
       .then(
         (output) => post({ kind: "done", id, output }),
         (error: unknown) => post({ kind: "failed", id, error: flattenError(error) }),
