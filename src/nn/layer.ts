@@ -2,10 +2,10 @@
  * What a layer is. A layer is a description: what it would need for an input of some shape, and how it computes. It holds
  * no memory, knows no device, and can be written as JSON; `build` turns a tree of layers into a model.
  */
-import { TramaError, ShapeError } from "../errors.ts";
-import type { RandomKey } from "../kernels/index.ts";
+import { OptionError, ShapeError, TramaError } from "../errors.ts";
+import type { FusedActivation, RandomKey } from "../kernels/index.ts";
 import { formatShape, sizeOf, type Shape, type Tensor } from "../tensor/index.ts";
-import type { InitialiserName } from "./initialisers.ts";
+import { initialisers, type InitialiserName } from "./initialisers.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -70,6 +70,13 @@ export class LayerBuilder {
 
   /** Declares a parameter of the layer that is being built. */
   parameter(name: string, shape: Shape, initialiser: InitialiserName, trainable = true): Parameter {
+    if (!Object.hasOwn(initialisers, initialiser)) {
+      throw new OptionError({
+        where: name,
+        expected: `an initialiser among ${Object.keys(initialisers).join(", ")}`,
+        got: initialiser,
+      });
+    }
     const parameter = { name: [...this.#path, name].join("/"), shape, initialiser, trainable };
     this.parameters.push(parameter as Parameter);
     return parameter as Parameter;
@@ -124,4 +131,17 @@ export function expectRank(kind: string, input: Shape, rank: number, layout: str
 /** Drops undefined options, so that a config holds only what differs from the defaults. */
 export function configOf(options: Readonly<Record<string, unknown>>): LayerConfig {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as LayerConfig;
+}
+
+const fusedActivations: readonly string[] = ["relu", "relu6", "sigmoid", "tanh"] satisfies FusedActivation[];
+
+/** Throws unless the activation, if any, is one that kernels apply to their result. */
+export function expectActivation(kind: string, activation: FusedActivation | undefined): void {
+  if (activation === undefined || fusedActivations.includes(activation)) return;
+  throw new OptionError({
+    where: kind,
+    expected: `an activation among ${fusedActivations.join(", ")}`,
+    got: activation,
+    advice: "put others into a layer of their own: activation(name)",
+  });
 }

@@ -1,7 +1,7 @@
 /** A model: layers built for one input shape, with their parameters on a device. */
 import { ShapeError } from "../errors.ts";
 import type { Normalisation } from "../kernels/index.ts";
-import { BINDING_ALIGNMENT, BYTES_PER_ELEMENT, Device, formatShape, keep, RandomStream, sizeOf, Tensor } from "../tensor/index.ts";
+import { BINDING_ALIGNMENT, BYTES_PER_ELEMENT, type Device, formatShape, keep, RandomStream, sizeOf, Tensor } from "../tensor/index.ts";
 import type { Shape } from "../tensor/index.ts";
 import { initialisers } from "./initialisers.ts";
 import { LayerBuilder, type BuiltLayer, type CallContext, type Layer, type LayerSummary, type Parameter } from "./layer.ts";
@@ -90,6 +90,13 @@ export class Model {
 /** Builds a model: checks every layer's shapes, and puts its parameters on the device. */
 export function build(device: Device, architecture: Layer, options: ModelOptions): Model {
   return new Model(device, architecture, options);
+}
+
+/** Names and shapes of the parameters that a model of these layers has; needs no device, and allocates nothing. */
+export function parametersOf(architecture: Layer, input: Shape): readonly Pick<Parameter, "name" | "shape">[] {
+  const builder = new LayerBuilder();
+  architecture.build(input, builder);
+  return builder.parameters;
 }
 
 /** Flat buffers for parameters, in order, each as large as one binding allows. */

@@ -9,9 +9,9 @@ export type ActivationName = keyof typeof functions;
 
 /** Applies a function element by element (`softmax`: along the last axis). */
 export function activation(kind: ActivationName, options: { readonly name?: string } = {}): Layer {
-  const apply = functions[kind];
+  const apply = Object.hasOwn(functions, kind) ? functions[kind] : undefined;
   if (!apply) {
-    throw new OptionError({ where: "activation", expected: `one of ${Object.keys(functions).join(", ")}`, got: String(kind) });
+    throw new OptionError({ where: "activation", expected: `one of ${Object.keys(functions).join(", ")}`, got: kind });
   }
   return {
     kind: "activation",

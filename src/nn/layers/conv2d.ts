@@ -2,7 +2,7 @@
 import { OptionError } from "../../errors.ts";
 import { conv2d as convolve, windowGeometry, type FusedActivation, type PaddingOption, type Pair } from "../../kernels/index.ts";
 import type { InitialiserName } from "../initialisers.ts";
-import { configOf, expectRank, type Layer } from "../layer.ts";
+import { configOf, expectActivation, expectRank, type Layer } from "../layer.ts";
 
 export interface Conv2dOptions {
   /** Default: 1. */
@@ -33,6 +33,7 @@ export function conv2d(filters: number, size: Pair, options: Conv2dOptions = {})
     children: [],
     build(input, builder) {
       expectRank("conv2d", input, 3, "[height, width, channels]");
+      expectActivation("conv2d", activation);
       if (!Number.isInteger(filters) || filters < 1) {
         throw new OptionError({ where: "conv2d", expected: "a positive whole number of filters", got: String(filters) });
       }

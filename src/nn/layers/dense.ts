@@ -2,7 +2,7 @@
 import { OptionError } from "../../errors.ts";
 import { matmul, type FusedActivation } from "../../kernels/index.ts";
 import type { InitialiserName } from "../initialisers.ts";
-import { configOf, expectRank, type Layer } from "../layer.ts";
+import { configOf, expectActivation, expectRank, type Layer } from "../layer.ts";
 
 export interface DenseOptions {
   /** Applied to the result. Default: none. */
@@ -24,6 +24,7 @@ export function dense(units: number, options: DenseOptions = {}): Layer {
     children: [],
     build(input, builder) {
       expectRank("dense", input, 1, "[features] (flatten images first)");
+      expectActivation("dense", activation);
       if (!Number.isInteger(units) || units < 1) {
         throw new OptionError({ where: "dense", expected: "a positive whole number of units", got: String(units) });
       }
