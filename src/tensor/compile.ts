@@ -2,11 +2,12 @@
  * `compile` runs a step once on placeholders, writes down the kernels that it calls, drops and fuses what it can, plans
  * the memory, and builds every pipeline and bind group. What is left is a flat list that costs next to nothing to run.
  */
+import { OptionError } from "../errors.ts";
 import type { Device } from "./device.ts";
 import type { Dtype } from "./dtype.ts";
 import { BINDING_ALIGNMENT, bindGroup, checkLimits, packUniforms, uniformBytes } from "./encode.ts";
 import { fuse } from "./fuse.ts";
-import { dropUnread, Recorder } from "./graph.ts";
+import { dropUnread, isInternal, Recorder } from "./graph.ts";
 import type { Dispatch } from "./kernel.ts";
 import type { Pipeline } from "./pipelines.ts";
 import { planSlots } from "./plan.ts";
@@ -40,8 +41,10 @@ export async function compile<T>(
 ): Promise<Program<T>> {
   const held: Storage[] = [];
   try {
-    const { placeholders, outputs, dispatches, memory } = owning(device, held, () => plan(device, inputs, step, options));
-    return new Program(device, placeholders, outputs, await build(device, dispatches), dispatches, held, memory);
+    const { placeholders, outputs, dispatches, memory, intermediates } = owning(device, held, () => plan(device, inputs, step, options));
+    const steps = await build(device, dispatches);
+    for (const storage of intermediates) storage.buffer = null; // bound for good, and nobody else's to read
+    return new Program(device, placeholders, outputs, steps, dispatches, held, memory);
   } catch (error) {
     for (const storage of held) device.scopes.free(storage);
     throw error;
@@ -69,7 +72,7 @@ function plan<T>(device: Device, inputs: readonly TensorSpec[], step: (...inputs
   const mostBuffers = device.gpu.limits.maxStorageBuffersPerShaderStage;
   const dispatches = options.fuse === false ? needed : fuse(needed, returned, mostBuffers);
   for (const dispatch of dispatches) checkLimits(dispatch, device.gpu.limits);
-  return { placeholders, outputs, dispatches, memory: allocate(device, dispatches, returned) };
+  return { placeholders, outputs, dispatches, ...allocate(device, dispatches, returned) };
 }
 
 function trace<T>(device: Device, step: () => T): { outputs: T; dispatches: Dispatch[] } {
@@ -77,7 +80,15 @@ function trace<T>(device: Device, step: () => T): { outputs: T; dispatches: Disp
   const outer = device.executor;
   device.executor = recorder;
   try {
-    return { outputs: step(), dispatches: recorder.dispatches };
+    const outputs = step();
+    if (!(outputs instanceof Promise)) return { outputs, dispatches: recorder.dispatches };
+    outputs.catch(() => undefined);
+    throw new OptionError({
+      where: "compile",
+      expected: "a step that returns at once",
+      got: "an asynchronous one",
+      advice: "await before the step or after it: it is recorded, not run",
+    });
   } finally {
     device.executor = outer;
   }
@@ -90,18 +101,19 @@ export interface ProgramMemory {
 }
 
 /** Gives every internal storage its buffer: outputs one each, intermediates shared ones. */
-function allocate(device: Device, dispatches: readonly Dispatch[], returned: ReadonlySet<Storage>): ProgramMemory {
-  for (const storage of returned) storage.buffer ??= device.scopes.allocate(storage.bytes, "program output").buffer;
+function allocate(device: Device, dispatches: readonly Dispatch[], returned: ReadonlySet<Storage>) {
+  for (const storage of returned) if (isInternal(storage)) device.scopes.back(storage, "program output");
   const slots = planSlots(dispatches);
-  let unshared = 0;
   for (const { bytes, storages } of slots) {
     const { buffer } = device.scopes.allocate(bytes, "program intermediate");
-    for (const storage of storages) {
-      storage.buffer = buffer;
-      unshared += storage.bytes;
-    }
+    for (const storage of storages) storage.buffer = buffer;
   }
-  return { planned: slots.reduce((sum, { bytes }) => sum + bytes, 0), unshared };
+  const intermediates = slots.flatMap(({ storages }) => storages);
+  const memory: ProgramMemory = {
+    planned: slots.reduce((sum, { bytes }) => sum + bytes, 0),
+    unshared: intermediates.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+  return { memory, intermediates };
 }
 
 /** Pipelines all at once, uniforms in one buffer, a bind group for each dispatch. */

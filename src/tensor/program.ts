@@ -1,5 +1,5 @@
 /** A compiled step: a flat list of dispatches with everything bound. */
-import { DtypeError, ShapeError } from "../errors.ts";
+import { DeviceError, DtypeError, ShapeError } from "../errors.ts";
 import type { ProgramMemory } from "./compile.ts";
 import type { Device } from "./device.ts";
 import { viewAs, type TypedArray } from "./dtype.ts";
@@ -41,6 +41,7 @@ export class Program<T> {
   readonly #steps: readonly Step[];
   readonly #dispatches: readonly Dispatch[];
   readonly #owned: readonly Storage[];
+  #disposed = false;
 
   constructor(
     device: Device,
@@ -70,7 +71,7 @@ export class Program<T> {
    * run on the values of before. Nothing is awaited: read an output, or `device.idle()`.
    */
   run(inputs: readonly TypedArray[] = [], times = 1): void {
-    this.device.check();
+    this.#check();
     if (inputs.length > 0) this.#write(inputs);
     const pass = this.device.pass();
     for (let turn = 0; turn < times; turn++) {
@@ -105,7 +106,7 @@ export class Program<T> {
    * where the device has no timestamps, because the clock needs repeated runs.
    */
   async profile(): Promise<KernelTime[]> {
-    this.device.check();
+    this.#check();
     this.device.flush();
     const times = await timeSteps(this.device, this.#steps);
     this.device.check();
@@ -128,9 +129,17 @@ export class Program<T> {
     return [...rows, `intermediates: ${mib(planned)} planned, ${mib(unshared)} without sharing`].join("\n");
   }
 
-  /** Frees the program's memory. */
+  /** Frees the program's memory, its outputs included. */
   dispose(): void {
+    this.#disposed = true;
     for (const storage of this.#owned) this.device.scopes.free(storage);
+  }
+
+  /** The buffers of a disposed program belong to others by now. */
+  #check(): void {
+    this.device.check();
+    if (!this.#disposed) return;
+    throw new DeviceError({ where: "program", expected: "a program in use", got: "one that was disposed of", advice: "compile it again" });
   }
 
   #write(values: readonly TypedArray[]): void {

@@ -19,9 +19,15 @@ export class Scopes {
   }
 
   allocate(bytes: number, what: string): Storage {
-    const storage = new Storage(bytes, this.#pool.acquire(bytes, what));
-    this.#own(storage);
+    const storage = new Storage(bytes, null);
+    this.back(storage, what);
     return storage;
+  }
+
+  /** Gives a storage the buffer that it lacks, and owns it. */
+  back(storage: Storage, what: string): void {
+    storage.buffer = this.#pool.acquire(storage.bytes, what);
+    this.#own(storage);
   }
 
   enter(): Set<Storage> {
