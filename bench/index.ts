@@ -1,10 +1,133 @@
-import { openDevice } from "../src/tensor/index.ts";
+/** `npm run bench`: Trama against TensorFlow.js on the same adapter, in one run. */
+import { TramaError } from "../src/errors.ts";
+import { openDevice, type AdapterOptions, type Device } from "../src/tensor/index.ts";
+import { copyBandwidth } from "./bandwidth.ts";
+import type { Case, Suite } from "./case.ts";
+import { tfjsEngine, type Tfjs } from "./engines/tfjs.ts";
+import { tramaEngine } from "./engines/trama.ts";
+import type { Plan } from "./harness.ts";
+import type { CaseResult } from "./measure.ts";
+import { parseOptions, type BenchOptions } from "./options.ts";
 import { profileTable } from "./profile.ts";
+import { headerOf, type Header } from "./report/header.ts";
+import { recordsOf, writeRecords } from "./report/records.ts";
+import { asMarkdown, asText, COLUMNS, extraLines, rowsOf } from "./report/table.ts";
+import type { Surroundings } from "./report/verdicts.ts";
+import { runSuites, type Listener } from "./run.ts";
+import { SUITES } from "./suites/index.ts";
+import { adapterClass } from "./targets.ts";
 
-const device = await openDevice();
+const FULL: Plan = { rounds: 15, leastRounds: 5, budget: 30_000, sample: 30 };
+const QUICK: Plan = { rounds: 7, leastRounds: 3, budget: 4_000, sample: 15 };
+const PROFILE_ROUNDS = { full: 25, quick: 9 };
+
+/** As the shell counts a process that SIGINT ended. */
+const INTERRUPTED = 130;
+
+function chosenSuites({ quick, only }: BenchOptions, onGpu: boolean): Suite[] {
+  const wanted = (suite: string, { name, when = "always" }: Case) =>
+    (when === "always" || (when === "full" && !quick) || (when === "gpu" && onGpu)) &&
+    (only === null || only.test(`${suite}: ${name}`));
+  return SUITES.map(({ name, cases }) => ({ name, cases: cases.filter((each) => wanted(name, each)) })).filter(
+    ({ cases }) => cases.length > 0,
+  );
+}
+
+/** Aborts at the first Ctrl-C; the second one ends the process as usual. */
+function interruptible(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGINT", () => {
+    console.error("\nStopping after this sample; once more to end at once.");
+    controller.abort();
+  });
+  return controller.signal;
+}
+
+function say(header: Header): void {
+  console.log(`${header.lines.join("\n")}\n`);
+}
+
+async function profile(device: Device, { quick }: BenchOptions): Promise<void> {
+  say(headerOf(device, []));
+  const rounds = quick ? PROFILE_ROUNDS.quick : PROFILE_ROUNDS.full;
+  for (const network of ["ConvNet", "MLP"] as const) console.log(`${await profileTable(device, network, rounds)}\n`);
+}
+
+function printing(surroundings: Surroundings): Listener {
+  return {
+    onCase: (result) => console.log(`  ${result.trama ? "measured" : "FAILED  "}  ${result.of.name}`),
+    onSuite(_, results) {
+      const rows = results.flatMap((result) => rowsOf(result, surroundings));
+      console.log(`\n${[asText([COLUMNS, ...rows]), ...results.flatMap(extraLines)].join("\n")}\n`);
+    },
+  };
+}
+
+function printMarkdown(header: Header, results: readonly CaseResult[], surroundings: Surroundings): void {
+  const rows = results.flatMap((result) => rowsOf(result, surroundings));
+  const facts = header.lines.map((line) => `- ${line.replace(/ {2,}/, ": ")}`);
+  console.log(
+    [...facts, "", asMarkdown(rows), "", ...results.flatMap(extraLines).map((line) => `- ${line}`)].join("\n"),
+  );
+}
+
+/** Says what came of it; a case that failed makes the exit code 1, an interruption 130. */
+function conclude(results: readonly CaseResult[], signal: AbortSignal): void {
+  const failed = results.filter(({ error }) => error !== null);
+  const interrupted = signal.aborted ? ", interrupted" : "";
+  console.log(`${results.length} cases measured, ${failed.length} failed${interrupted}`);
+  for (const { of, error } of failed) console.error(`${of.name}: ${error}`);
+  if (failed.length > 0) process.exitCode = 1;
+  else if (signal.aborted) process.exitCode = INTERRUPTED;
+}
+
+async function bench(device: Device, options: BenchOptions, adapterOptions: AdapterOptions): Promise<void> {
+  const signal = interruptible();
+  const plan = options.quick ? QUICK : FULL;
+  const trama = tramaEngine(device);
+  const peers: Tfjs[] = [];
+  for (const name of options.against) peers.push(await tfjsEngine(name, device, adapterOptions));
+  const header = headerOf(device, peers);
+  say(header);
+  const adapter = adapterClass(device);
+  const surroundings = { adapter, bandwidth: adapter === "gpu" ? await copyBandwidth(device, plan) : null };
+  const suites = chosenSuites(options, adapter === "gpu");
+  const results = await runSuites(suites, { trama, peers, plan, signal }, printing(surroundings));
+  if (options.markdown) printMarkdown(header, results, surroundings);
+  if (options.json !== null) {
+    writeRecords(
+      options.json,
+      results.flatMap((result) => recordsOf(result, trama, header, surroundings)),
+    );
+  }
+  conclude(results, signal);
+}
+
+function list(options: BenchOptions): void {
+  const mark = ({ when = "always" }: Case) => (when === "always" ? "" : ` (${when})`);
+  const names = chosenSuites(options, true).flatMap(({ name, cases }) =>
+    cases.map((each) => `${name}: ${each.name}${mark(each)}`),
+  );
+  console.log(names.join("\n"));
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (!options) return;
+  if (options.list) return list(options);
+  const adapterOptions = options.adapter === null ? {} : { adapter: options.adapter };
+  const device = await openDevice(adapterOptions);
+  try {
+    await (options.profile ? profile(device, options) : bench(device, options, adapterOptions));
+  } finally {
+    await device.close();
+  }
+}
+
 try {
-  console.log(`${device.name} (${device.adapter.kind}, variant ${device.variant})`);
-  for (const network of ["ConvNet", "MLP"] as const) console.log(`\n${await profileTable(device, network, 15)}`);
-} finally {
-  await device.close();
+  await main();
+} catch (error) {
+  if (!(error instanceof TramaError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.name === "OptionError" ? 2 : 1;
 }

@@ -25,34 +25,35 @@ export function architectureOf(network: NetworkName): Layer {
   ]);
 }
 
+let drawn: ImageDataset | null = null;
+
 /** One batch of drawn garments: both engines see the same images. */
 export function batchOfGarments(): ImageDataset {
-  return syntheticGarments({ trainCount: BATCH, testCount: CLASSES }).train;
+  drawn ??= syntheticGarments({ trainCount: BATCH, testCount: CLASSES }).train;
+  return drawn;
 }
 
 export interface TrainingSetup {
   readonly model: Model;
   readonly state: TrainingState;
-  readonly program: Program<null>;
-  readonly dataset: ImageDataset;
+  /** The step that `fit` compiles. */
+  compile(): Promise<Program<null>>;
 }
 
-/** The compiled step that `fit` runs, over a data set of one batch on the GPU. */
-export async function trainingSetup(
+/** A network, its optimiser's state and a data set of one batch on the GPU. */
+export function trainingSetup(
   device: Device,
   network: NetworkName,
   hold: (tensor: Tensor) => Tensor = keep,
-): Promise<TrainingSetup> {
+): TrainingSetup {
   const model = build(device, architectureOf(network), { input: IMAGE });
   const optimizer = adam();
-  const dataset = batchOfGarments();
-  const data = upload(device, dataset, hold);
+  const data = upload(device, batchOfGarments(), hold);
   const state = createState(model, optimizer, BATCH, hold);
   device.write(
     state.order,
     Uint32Array.from({ length: BATCH }, (_, index) => index),
   );
   const place = { order: state.order, cursor: state.cursor, rows: BATCH, stride: BATCH, batches: 1 };
-  const program = await compileStep(model, optimizer, data, state, place, model.seed);
-  return { model, state, program, dataset };
+  return { model, state, compile: () => compileStep(model, optimizer, data, state, place, model.seed) };
 }

@@ -7,7 +7,7 @@ const WARM_UP = 2;
 
 /** Each kernel of the network's training step with its mean time over `rounds` steps, in order. */
 async function profileStep(device: Device, network: NetworkName, rounds: number): Promise<KernelTime[]> {
-  const { program } = await trainingSetup(device, network);
+  const program = await trainingSetup(device, network).compile();
   program.run([], WARM_UP);
   await device.idle();
   const runs: KernelTime[][] = [];

@@ -1,0 +1,48 @@
+/** Our side: operations measured as they are used, compiled. */
+import { compile, defineOp, free, keep, valueAndGradients, type Device, type Tensor } from "../../src/tensor/index.ts";
+import type { Contender, Engine, Loaded } from "../engine.ts";
+import type { InputValues } from "../inputs.ts";
+import { VERSIONS } from "../versions.ts";
+
+export interface Trama extends Engine {
+  readonly device: Device;
+}
+
+export function tramaEngine(device: Device): Trama {
+  return {
+    name: "trama",
+    version: VERSIONS.trama,
+    device,
+    enter: async () => undefined,
+    sync: () => device.idle(),
+  };
+}
+
+/** An operation over inputs that are on the device. */
+export function loadOp(device: Device, inputs: readonly InputValues[], op: (...inputs: Tensor[]) => Tensor): Loaded {
+  const tensors = inputs.map(({ values, shape }) => keep(device.tensor(values, shape)));
+  return {
+    async start(): Promise<Contender> {
+      const program = await compile(device, [], () => op(...tensors));
+      return {
+        run: (times) => program.run([], times),
+        values: () => program.outputs.read(),
+        dispose() {
+          program.dispose();
+          tensors.forEach(free);
+        },
+      };
+    },
+  };
+}
+
+/** A scalar whose gradient with respect to `y` is `dy`: the gradient alone is computed, with nothing added around it. */
+const pullFrom = defineOp("pullFrom", {
+  forward: (y: Tensor, dy: Tensor) => ({ output: y.device.constant(0), saved: dy }),
+  backward: (_one, dy) => [dy, null],
+});
+
+/** The gradient of `body` with respect to `variable`, for `dy` coming in. */
+export function gradientOf(body: () => Tensor, variable: Tensor, dy: Tensor): Tensor {
+  return valueAndGradients(() => pullFrom(body(), dy), [variable]).gradients[0]!;
+}

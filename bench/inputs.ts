@@ -1,0 +1,37 @@
+/** Inputs of operation cases: the same numbers for every engine. */
+import { RandomStream, sizeOf, type Shape } from "../src/tensor/index.ts";
+
+export interface InputValues {
+  readonly shape: Shape;
+  readonly values: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+}
+
+/** What an input holds: uniform numbers in [−1, 1), class numbers, or the one-hot rows of those class numbers. */
+export type InputKind = "uniform" | "labels" | "oneHot";
+
+export interface InputSpec {
+  readonly shape: Shape;
+  readonly kind?: InputKind;
+}
+
+const SEED = 7;
+
+const makers: Readonly<Record<InputKind, (shape: Shape, stream: number) => InputValues["values"]>> = {
+  uniform(shape, stream) {
+    const random = new RandomStream(SEED, stream);
+    return Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.uniform() - 1);
+  },
+  labels: ([rows = 0]) => Uint32Array.from({ length: rows }, (_, row) => classOf(row)),
+  oneHot: ([rows = 0, classes = 0]) =>
+    Float32Array.from({ length: rows * classes }, (_, at) =>
+      at % classes === classOf(Math.floor(at / classes)) ? 1 : 0,
+    ),
+};
+
+function classOf(row: number): number {
+  return (row * 7) % 10;
+}
+
+export function inputValues({ shape, kind = "uniform" }: InputSpec, index: number): InputValues {
+  return { shape, values: makers[kind](shape, index) };
+}

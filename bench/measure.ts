@@ -1,0 +1,149 @@
+/** One case from start to end: load, first call, comparison of results, interleaved timing, memory. */
+import { NumericError } from "../src/errors.ts";
+import type { Case } from "./case.ts";
+import { runnable, type Contender, type Engine, type Loaded } from "./engine.ts";
+import type { Tfjs } from "./engines/tfjs.ts";
+import type { Trama } from "./engines/trama.ts";
+import { interleave, Interrupted, ratioOf, timingOf, type Plan, type Ratio, type Timing } from "./harness.ts";
+
+/** What one engine made of a case. */
+export interface Measurement extends Timing {
+  /** Milliseconds of compiling and the first run. */
+  readonly first: number;
+  /** GPU bytes held at most; null where it is not asked for. */
+  readonly peakBytes: number | null;
+}
+
+export interface PeerResult {
+  readonly engine: Engine;
+  /** Null where the peer cannot do the case, or computes something else; `error` says which. */
+  readonly measurement: Measurement | null;
+  /** The peer's time over ours. */
+  readonly ratio: Ratio | null;
+  readonly error: string | null;
+}
+
+export interface CaseResult {
+  readonly suite: string;
+  readonly of: Case;
+  readonly trama: Measurement | null;
+  readonly peers: readonly PeerResult[];
+  /** What broke on our side, or a disagreement about the result: the case has failed. */
+  readonly error: string | null;
+}
+
+export interface Bench {
+  readonly trama: Trama;
+  readonly peers: readonly Tfjs[];
+  readonly plan: Plan;
+  readonly signal: AbortSignal;
+}
+
+/** A contender after its first call. */
+interface Entrant {
+  readonly engine: Engine;
+  readonly loaded: Loaded;
+  readonly contender: Contender;
+  readonly first: number;
+}
+
+async function enter(engine: Engine, load: () => Promise<Loaded>): Promise<Entrant> {
+  await engine.enter();
+  const loaded = await load();
+  await engine.sync();
+  const began = performance.now();
+  const contender = await loaded.start();
+  contender.run(1);
+  await engine.sync();
+  return { engine, loaded, contender, first: performance.now() - began };
+}
+
+/** Throws where two engines' results differ by more than `tolerance` of the greatest value. */
+export function compare(name: string, ours: ArrayLike<number>, theirs: ArrayLike<number>, tolerance: number): void {
+  const complain = (got: string) => {
+    throw new NumericError({ where: name, expected: "the same numbers from both engines", got });
+  };
+  if (ours.length !== theirs.length) complain(`${ours.length} and ${theirs.length} values`);
+  let [greatest, worst, place] = [0, 0, 0];
+  for (let index = 0; index < ours.length; index++) {
+    greatest = Math.max(greatest, Math.abs(theirs[index]!));
+    const difference = Math.abs(ours[index]! - theirs[index]!);
+    if (difference <= worst) continue;
+    [worst, place] = [difference, index];
+    if (Number.isNaN(difference)) break;
+  }
+  if (worst <= tolerance * greatest && !(greatest === 0 && worst === 0 && ours.length > 0)) return;
+  complain(
+    `${ours[place]} and ${theirs[place]} at element ${place} of ${ours.length} (tolerance ${tolerance} of ${greatest})`,
+  );
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+
+/** Peers that can do the case and agree with us, and those that cannot, with what they said. */
+async function admit(of: Case, { trama, peers }: Bench, ours: Entrant) {
+  const admitted: Entrant[] = [];
+  const refused = new Map<Engine, string>();
+  const expected = await ours.contender.values();
+  let mismatch: string | null = null;
+  for (const peer of peers) {
+    try {
+      const entrant = await enter(peer, () => of.tfjs(peer, trama));
+      const got = await entrant.contender.values();
+      admitted.push(entrant);
+      compare(`${of.name} on ${peer.name}`, expected, got, of.tolerance ?? 1e-4);
+    } catch (error) {
+      refused.set(peer, messageOf(error));
+      if (error instanceof NumericError) mismatch = error.message;
+    }
+  }
+  return { admitted, refused, mismatch };
+}
+
+async function measurementOf({ loaded, contender, first }: Entrant, samples: readonly number[]): Promise<Measurement> {
+  return { ...timingOf(samples), first, peakBytes: (await loaded.peakBytes?.(contender)) ?? null };
+}
+
+async function time(of: Case, suite: string, bench: Bench, ours: Entrant): Promise<CaseResult> {
+  const { admitted, refused, mismatch } = await admit(of, bench, ours);
+  const entrants = [ours, ...admitted];
+  try {
+    if (mismatch !== null) return { suite, of, trama: null, peers: [], error: mismatch };
+    const runnables = entrants.map(({ engine, contender }) => runnable(engine, contender));
+    const samples = await interleave(runnables, bench.plan, undefined, bench.signal);
+    const trama = await measurementOf(ours, samples[0]!);
+    const peers: PeerResult[] = [];
+    for (const engine of bench.peers) {
+      const index = entrants.findIndex((entrant) => entrant.engine === engine);
+      const error = refused.get(engine) ?? null;
+      if (index < 0) peers.push({ engine, measurement: null, ratio: null, error });
+      else {
+        await engine.enter();
+        const measurement = await measurementOf(entrants[index]!, samples[index]!);
+        peers.push({ engine, measurement, ratio: ratioOf(samples[index]!, samples[0]!), error });
+      }
+    }
+    return { suite, of, trama, peers, error: null };
+  } finally {
+    for (const { engine, contender } of admitted) {
+      await engine.enter();
+      contender.dispose();
+    }
+  }
+}
+
+/** Measures a case. Never throws, except `Interrupted`. */
+export async function measure(of: Case, suite: string, bench: Bench): Promise<CaseResult> {
+  const { trama, signal } = bench;
+  if (signal.aborted) throw new Interrupted("stopped");
+  let ours: Entrant | null = null;
+  try {
+    ours = await enter(trama, () => of.trama(trama));
+    return await time(of, suite, bench, ours);
+  } catch (error) {
+    if (error instanceof Interrupted) throw error;
+    return { suite, of, trama: null, peers: [], error: messageOf(error) };
+  } finally {
+    ours?.contender.dispose();
+  }
+}

@@ -1,0 +1,37 @@
+/** What a measurement is worth nothing without: adapter, driver, versions, cores, and how busy the machine was. */
+import { availableParallelism, cpus, loadavg } from "node:os";
+import type { Device } from "../../src/tensor/index.ts";
+import type { Engine } from "../engine.ts";
+import { VERSIONS } from "../versions.ts";
+
+export interface Header {
+  readonly adapter: string;
+  readonly driver: string;
+  readonly date: string;
+  /** One line each. */
+  readonly lines: readonly string[];
+}
+
+/** Load, as a share of the cores, above which the machine had other work to do when the bench began. */
+const BUSY = 0.4;
+
+export function headerOf({ adapter, variant }: Device, peers: readonly Engine[]): Header {
+  const cores = availableParallelism();
+  const load = loadavg()[0]!;
+  const busy = load > BUSY * cores ? ": the machine is busy, so these figures are preliminary" : "";
+  const versions = Object.entries(VERSIONS).map(([name, version]) => `${name} ${version}`);
+  const date = new Date().toISOString();
+  return {
+    adapter: adapter.name,
+    driver: adapter.driver,
+    date,
+    lines: [
+      `adapter   ${adapter.name}, a ${adapter.kind === "gpu" ? "GPU" : "software adapter"} (${adapter.reason})`,
+      `driver    ${adapter.driver || "unknown"}, from ${adapter.source}; kernels of the ${variant} family`,
+      `cores     ${cores} of ${cpus()[0]?.model ?? "unknown"}, load ${load.toFixed(1)}${busy}`,
+      `versions  ${versions.join(", ")}`,
+      `against   ${peers.map(({ name }) => name).join(", ") || "nothing"}`,
+      `date      ${date}`,
+    ],
+  };
+}

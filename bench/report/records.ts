@@ -1,0 +1,97 @@
+/** Results for machines: one flat record for each case and engine. */
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { FormatError } from "../../src/errors.ts";
+import type { Engine } from "../engine.ts";
+import type { CaseResult, Measurement, PeerResult } from "../measure.ts";
+import type { Spread } from "../statistics.ts";
+import type { Header } from "./header.ts";
+import { extrasOf, rate, verdictsOf, type Surroundings, type Verdict } from "./verdicts.ts";
+
+export interface BenchRecord {
+  readonly name: string;
+  readonly suite: string;
+  readonly adapter: string;
+  readonly driver: string;
+  readonly engine: string;
+  readonly version: string;
+  /** Milliseconds of a call; null where the engine cannot do the case. */
+  readonly median: number | null;
+  readonly spread: Spread | null;
+  readonly rounds: number;
+  /** This engine's time over Trama's: the median of the ratios of each round, and their spread. */
+  readonly ratio: number | null;
+  readonly ratioSpread: Spread | null;
+  readonly gflops: number | null;
+  readonly gigabytesPerSecond: number | null;
+  /** Milliseconds of the first call, compiling included. */
+  readonly firstCall: number | null;
+  readonly peakBytes: number | null;
+  readonly targets: readonly Verdict[];
+  readonly error: string | null;
+  readonly date: string;
+}
+
+const finite = (value: number) => (Number.isFinite(value) ? value : null);
+
+function record(result: CaseResult, engine: Engine, measurement: Measurement | null, header: Header): BenchRecord {
+  const { of, suite, error } = result;
+  const milliseconds = measurement?.median ?? Number.NaN;
+  return {
+    name: of.name,
+    suite,
+    adapter: header.adapter,
+    driver: header.driver,
+    engine: engine.name,
+    version: engine.version,
+    median: measurement?.median ?? null,
+    spread: measurement?.spread ?? null,
+    rounds: measurement?.rounds ?? 0,
+    ratio: null,
+    ratioSpread: null,
+    gflops: finite(rate(of.flops, milliseconds)),
+    gigabytesPerSecond: finite(rate(of.bytes, milliseconds)),
+    firstCall: measurement?.first ?? null,
+    peakBytes: measurement?.peakBytes ?? null,
+    targets: [],
+    error,
+    date: header.date,
+  };
+}
+
+function peerRecord(result: CaseResult, peer: PeerResult, header: Header, surroundings: Surroundings): BenchRecord {
+  const extras = extrasOf(result).filter((extra) => extra.peer === peer.engine.name);
+  return {
+    ...record(result, peer.engine, peer.measurement, header),
+    ratio: peer.ratio?.median ?? null,
+    ratioSpread: peer.ratio?.spread ?? null,
+    targets: [
+      ...verdictsOf(result, peer, surroundings),
+      ...extras.map(({ what, met }) => ({ target: `≤ 0.5 of ${peer.engine.name}: ${what}`, met })),
+    ],
+    error: peer.error,
+  };
+}
+
+export function recordsOf(
+  result: CaseResult,
+  trama: Engine,
+  header: Header,
+  surroundings: Surroundings,
+): BenchRecord[] {
+  const own = { ...record(result, trama, result.trama, header), ratio: result.trama ? 1 : null };
+  return [own, ...result.peers.map((peer) => peerRecord(result, peer, header, surroundings))];
+}
+
+/** Writes the whole file or none of it. */
+export function writeRecords(path: string, records: readonly BenchRecord[]): void {
+  const draft = `${path}.${process.pid}.part`;
+  try {
+    writeFileSync(draft, `${JSON.stringify(records, null, 2)}\n`);
+    renameSync(draft, path);
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    const got = cause instanceof Error ? cause.message : String(cause);
+    const advice = "choose a file in a folder that exists and can be written";
+    throw new FormatError({ where: "--json", expected: "a file that can be written", got, advice }, { cause });
+  }
+}
