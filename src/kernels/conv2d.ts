@@ -8,7 +8,7 @@
  * filter's gradient is its transpose, split over the batch.
  */
 import { ShapeError } from "../errors.ts";
-import { defineOp, formatShape, type MapProgram, type Shape, type Tensor } from "../tensor/index.ts";
+import { defineOp, formatShape, IDENTITY, type MapProgram, type Shape, type Tensor } from "../tensor/index.ts";
 import { contract, filterGradient } from "./contraction/index.ts";
 import { biasGradient, epilogueOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
 import { windowGeometry, type Direction, type WindowOptions } from "./geometry.ts";
@@ -68,7 +68,7 @@ function inputGradient(dy: Tensor, w: Tensor, geometry: ConvGeometry, shape: Sha
     wTap: inChannels * outChannels, wChannel: 1, wColumn: outChannels,
   }; // prettier-ignore
   const bounded = v.kernel * h.kernel > 1 || reachesOut(v) || reachesOut(h) || v.stride * h.stride > 1;
-  return contract({ x: dy, w, shape, sizes, bounded, fractional: v.stride * h.stride > 1 });
+  return contract({ x: dy, w, shape, sizes, bounded, fractional: v.stride * h.stride > 1, epilogue: IDENTITY });
 }
 
 function weightGradient(x: Tensor, dz: Tensor, geometry: ConvGeometry, shape: Shape): Tensor {

@@ -5,7 +5,7 @@
  *   dA = dz·Bᵀ,  dB = Aᵀ·dz,  dbias = Σ rows of dz,  dz = dy·f′
  */
 import { ShapeError } from "../errors.ts";
-import { defineOp, formatShape, type MapProgram, type Tensor } from "../tensor/index.ts";
+import { defineOp, formatShape, IDENTITY, type MapProgram, type Tensor } from "../tensor/index.ts";
 import { contract, filterGradient } from "./contraction/index.ts";
 import { biasGradient, epilogueOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
 
@@ -28,7 +28,7 @@ function extents(a: Tensor, b: Tensor, { transposeA = false, transposeB = false 
 }
 
 /** The product itself, not recorded: a contraction with one tap, whose rows are "images" of one pixel. */
-function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, epilogue?: MapProgram): Tensor {
+function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, epilogue: MapProgram = IDENTITY): Tensor {
   const { m, k, n } = extents(a, b, { transposeA, transposeB });
   const sizes = {
     m, n, taps: 1, channels: k, pixels: 1, ow: 1, h: 1, w: 1, kw: 1,
@@ -36,18 +36,24 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean,
     xBatch: transposeA ? 1 : k, xRow: 0, xColumn: 0, xChannel: transposeA ? m : 1,
     wTap: 0, wChannel: transposeB ? 1 : n, wColumn: transposeB ? k : 1,
   }; // prettier-ignore
-  return contract({ x: a, w: b, shape: [m, n], sizes, bounded: false, fractional: false, ...(epilogue ? { epilogue } : {}) });
+  return contract({ x: a, w: b, shape: [m, n], sizes, bounded: false, fractional: false, epilogue });
 }
 
-/** aᵀ·b for `[rows, k]` and `[rows, n]`: long inside, small outside, so it is split like a filter's gradient. */
+/** aᵀ·b for `[rows, k]` and `[rows, n]`: long inside, so it is a filter's gradient over "images" of many rows in a line. */
 function outerProduct(a: Tensor, b: Tensor): Tensor {
-  const [rows, k] = a.shape as [number, number];
+  const [rows = 1, k = 1] = a.shape;
   const n = b.shape[1]!;
+  const ow = greatestDivisor(rows, 256);
   const sizes = {
-    n, channels: k, kw: 1, h: 1, w: 1, oh: 1, ow: 1,
-    stepY: 0, stepX: 0, tapY: 0, tapX: 0, padY: 0, padX: 0, xBatch: k, xRow: 0, xColumn: 0,
+    n, channels: k, kw: 1, h: 1, w: ow, oh: 1, ow,
+    stepY: 0, stepX: 1, tapY: 0, tapX: 0, padY: 0, padX: 0, xBatch: ow * k, xRow: 0, xColumn: k,
   }; // prettier-ignore
-  return filterGradient({ x: a, dy: b, shape: [k, n], sizes, batch: rows, taps: 1, bounded: false });
+  return filterGradient({ x: a, dy: b, shape: [k, n], sizes, batch: rows / ow, taps: 1, bounded: false });
+}
+
+/** The greatest divisor of `value` up to `limit`. */
+function greatestDivisor(value: number, limit: number): number {
+  for (let divisor = Math.min(value, limit); ; divisor--) if (value % divisor === 0) return divisor;
 }
 
 /**

@@ -4,7 +4,7 @@ export { Device, type KernelVariant } from "./device.ts";
 export { BYTES_PER_ELEMENT, type Dtype, type TypedArray } from "./dtype.ts";
 export { BINDING_ALIGNMENT } from "./encode.ts";
 export { defineKernel, type Constants, type Dispatch, type Kernel, type Width } from "./kernel.ts";
-export { operandFor, viewOperand, type MapFunction, type MapProgram, type MapStep, type Operand } from "./map.ts";
+export { IDENTITY, operandFor, viewOperand, type MapFunction, type MapProgram, type MapStep, type Operand } from "./map.ts";
 export { defineOp } from "./op.ts";
 export { openDevice, type DeviceOptions } from "./openDevice.ts";
 export type { AdapterCandidate, AdapterKind, AdapterOptions, ChosenAdapter } from "./platform.ts";

@@ -2,8 +2,6 @@
  * The one shape of work behind matmul, convolution and the gradient of a convolution's input: rows of x at places that
  * a filter's taps name, times a matrix for each tap.
  */
-import type { Width } from "../../tensor/index.ts";
-
 /** Sizes and strides, in elements. Rows m run over batch × output pixels; a matmul has one pixel and one tap. */
 export const contractionUniforms = {
   m: "u32",
@@ -36,11 +34,30 @@ export const contractionUniforms = {
   wColumn: "u32",
 } as const;
 
-export type ContractionUniforms = Record<keyof typeof contractionUniforms, number>;
+/** The same for the gradient of w. Lines are batch × output rows: the unit by which the long sum is cut into parts. */
+export const filterGradientUniforms = {
+  n: "u32",
+  channels: "u32",
+  /** Taps × channels: rows of the result. */
+  rows: "u32",
+  kw: "u32",
+  h: "u32",
+  w: "u32",
+  oh: "u32",
+  ow: "u32",
+  stepY: "u32",
+  stepX: "u32",
+  tapY: "u32",
+  tapX: "u32",
+  padY: "u32",
+  padX: "u32",
+  xBatch: "u32",
+  xRow: "u32",
+  xColumn: "u32",
+  lines: "u32",
+  linesPerSplit: "u32",
+} as const;
 
-/** What changes the code: lanes of a store, whether places can fall outside x, whether a stride divides. */
-export interface ContractionConstants {
-  readonly width: Width;
-  readonly bounded: boolean;
-  readonly fractional: boolean;
-}
+export type FilterGradientUniforms = Record<keyof typeof filterGradientUniforms, number>;
+
+export type ContractionUniforms = Record<keyof typeof contractionUniforms, number>;
