@@ -26,6 +26,8 @@ export interface StepInfo {
 export interface EpochResult {
   /** From 0. */
   readonly epoch: number;
+  /** Steps that were done; fewer than `stepsPerEpoch` when training was stopped in the middle. */
+  readonly steps: number;
   readonly loss: number;
   readonly accuracy: number;
   readonly validation: Evaluation | null;

@@ -1,11 +1,13 @@
 /** A Keras-like progress line on a terminal; elsewhere, one plain line an epoch. */
-import type { Callback, EpochResult, StepInfo } from "./callbacks.ts";
+import type { Callback, EpochResult, RunInfo, StepInfo } from "./callbacks.ts";
 
 /** Where lines go; `process.stdout` fits. */
 export interface ProgressOutput {
   write(text: string): unknown;
   /** Whether the last line can be written over. */
   readonly isTTY?: boolean;
+  /** Width of the terminal. Default: 80. */
+  readonly columns?: number;
 }
 
 export interface ProgressOptions {
@@ -13,21 +15,30 @@ export interface ProgressOptions {
   readonly output?: ProgressOutput;
 }
 
-const BAR = 20;
+const LONGEST_BAR = 30;
+const SHORTEST_BAR = 5;
+/** Milliseconds between two drawings of the line: faster than this nobody reads. */
+const REDRAW_MS = 80;
+const CLEAR = "\r\x1b[K";
 
 /** Callback that shows each epoch as it goes: steps, time, loss, accuracy, then those of validation. */
 export function progress(options: ProgressOptions = {}): Callback {
   const { output = { write: (text: string) => console.log(text.replace(/\n$/, "")) } } = options;
-  let epochs = 0;
+  const live = output.isTTY === true;
+  let run: Pick<RunInfo, "epochs" | "stepsPerEpoch"> = { epochs: 1, stepsPerEpoch: 1 };
+  let drawn = Number.NEGATIVE_INFINITY;
   return {
     onBegin: (info) => {
-      epochs = info.epochs;
+      run = info;
     },
     onStep: (info) => {
-      if (output.isTTY === true) output.write(`\r\x1b[K${heading(info.epoch, epochs)} ${running(info)}`);
+      const now = performance.now();
+      if (!live || (now - drawn < REDRAW_MS && info.step < info.steps)) return;
+      drawn = now;
+      output.write(CLEAR + running(heading(info.epoch, run.epochs), info, output.columns ?? 80));
     },
     onEpochEnd: (result) => {
-      output.write(`${output.isTTY === true ? "\r\x1b[K" : ""}${heading(result.epoch, epochs)} ${finished(result)}\n`);
+      output.write(`${live ? CLEAR : ""}${heading(result.epoch, run.epochs)} ${finished(result, run.stepsPerEpoch)}\n`);
     },
   };
 }
@@ -36,17 +47,31 @@ function heading(epoch: number, epochs: number): string {
   return `Epoch ${String(epoch + 1).padStart(String(epochs).length)}/${epochs}`;
 }
 
-function running({ step, steps, loss, accuracy, seconds }: StepInfo): string {
-  const filled = Math.floor((BAR * step) / steps);
-  const bar = `${"━".repeat(filled)}${"─".repeat(BAR - filled)}`;
-  const each = (1000 * seconds) / step;
-  const left = ((steps - step) * each) / 1000;
-  return `${bar} ${step}/${steps} · ${left.toFixed(0)} s left · ${each.toFixed(1)} ms/step · ${scores(loss, accuracy)}`;
+/** The bar takes what the text leaves; a line that wraps could not be drawn over, so words go before the bar does. */
+function running(head: string, { step, steps, loss, accuracy, seconds }: StepInfo, columns: number): string {
+  const each = seconds / step;
+  const place = `${String(step).padStart(String(steps).length)}/${steps}`;
+  const left = `${((steps - step) * each).toFixed(0)} s left`;
+  const tails = [
+    [place, left, `${(1000 * each).toFixed(1)} ms/step`, scores(loss, accuracy)],
+    [place, left, scores(loss, accuracy)],
+    [place, left, `loss ${loss.toFixed(3)}`],
+    [place],
+  ].map((words) => words.join(" · "));
+  const room = (tail: string) => columns - head.length - tail.length - 3;
+  const tail = tails.find((text) => room(text) >= SHORTEST_BAR) ?? place;
+  return `${head} ${bar(step / steps, Math.min(LONGEST_BAR, room(tail)))} ${tail}`;
 }
 
-function finished({ seconds, loss, accuracy, validation }: EpochResult): string {
+function bar(share: number, length: number): string {
+  const filled = Math.max(0, Math.floor(share * length));
+  return `${"━".repeat(filled)}\x1b[2m${"─".repeat(Math.max(0, length - filled))}\x1b[0m`;
+}
+
+function finished({ steps, seconds, loss, accuracy, validation }: EpochResult, stepsPerEpoch: number): string {
+  const cut = steps < stepsPerEpoch ? ` · stopped after step ${steps} of ${stepsPerEpoch}` : "";
   const judged = validation ? ` · validation ${scores(validation.loss, validation.accuracy)}` : "";
-  return `· ${seconds.toFixed(1)} s · ${scores(loss, accuracy)}${judged}`;
+  return `· ${seconds.toFixed(1)} s${cut} · ${scores(loss, accuracy)}${judged}`;
 }
 
 function scores(loss: number, accuracy: number): string {

@@ -89,11 +89,14 @@ export class TrainingRun {
     this.#keepParameters();
     for (let epoch = 0; epoch < epochs && stopped === "completed"; epoch++) {
       const result = await this.#epoch(epoch);
-      if (!Number.isFinite(result.loss)) {
+      if (result.steps === 0) {
+        stopped = "interrupted";
+      } else if (!Number.isFinite(result.loss)) {
         message = await this.#giveUp(epoch);
         stopped = "diverged";
       } else {
-        if (this.#settings.signal?.aborted === true) stopped = "interrupted";
+        const allDone = epoch + 1 === epochs && result.steps === stepsPerEpoch;
+        if (this.#settings.signal?.aborted === true && !allDone) stopped = "interrupted";
         this.#keepParameters();
         history.push(result);
         for (const callback of callbacks) callback.onEpochEnd?.(result);
@@ -124,13 +127,14 @@ export class TrainingRun {
     device.write(this.#state.order, shuffle ? this.#order.permutation(training.count) : identity());
     device.write(this.#state.cursor, new Uint32Array(1));
     device.write(this.#state.totals, new Float32Array(3));
-    const began = performance.now();
-    const trained = await this.#steps(epoch, began);
+    const [began, before] = [performance.now(), this.#stepsDone];
+    const { count, ...trained } = await this.#steps(epoch, began);
+    const steps = this.#stepsDone - before;
     this.#trainingSeconds += (performance.now() - began) / 1000;
-    this.#rowsTrained += trained.count;
-    const validation = Number.isFinite(trained.loss) && this.#evaluator ? await this.#evaluator.run() : null;
+    this.#rowsTrained += count;
+    const validation = steps > 0 && Number.isFinite(trained.loss) && this.#evaluator ? await this.#evaluator.run() : null;
     const seconds = (performance.now() - began) / 1000;
-    return { epoch, ...trained, validation, learningRate: optimizer.learningRate, seconds };
+    return { epoch, steps, ...trained, validation, learningRate: optimizer.learningRate, seconds };
   }
 
   /** Submits an epoch's steps, a few at a time, one submit ahead of the one that is awaited. */
