@@ -34,21 +34,48 @@ interface Result {
 }
 
 const pairLabels = [0, 6];
-const [samples = 10_000, queries = 2_000, cacheMiB = 512] = process.argv.slice(2).map(Number).filter((value) => !Number.isNaN(value));
+const [samples = 10_000, queries = 2_000, cacheMiB = 512] = process.argv
+  .slice(2)
+  .map(Number)
+  .filter((value) => !Number.isNaN(value));
 const contestant = process.env["TRAMA_CONTESTANT"];
 if (contestant === undefined) runAll();
 else await runOne(contestant);
 
 function runAll(): void {
-  const loads = ["trama, 1 worker", "trama, 2 workers", "libsvm-js", "libsvm-wasm", "trama, 1 worker, two classes", "ml-svm, two classes"];
-  console.log(`| contestant | train s | predict s | accuracy | support vectors | CPU s | peak RSS MiB |\n| --- | --- | --- | --- | --- | --- | --- |`);
+  const loads = [
+    "trama, 1 worker",
+    "trama, 2 workers",
+    "libsvm-js",
+    "libsvm-wasm",
+    "trama, 1 worker, two classes",
+    "ml-svm, two classes",
+  ];
+  console.log(
+    `| contestant | train s | predict s | accuracy | support vectors | CPU s | peak RSS MiB |\n| --- | --- | --- | --- | --- | --- | --- |`,
+  );
   for (const name of loads) {
-    const args = [...process.execArgv, fileURLToPath(import.meta.url), String(samples), String(queries), String(cacheMiB)];
+    const args = [
+      ...process.execArgv,
+      fileURLToPath(import.meta.url),
+      String(samples),
+      String(queries),
+      String(cacheMiB),
+    ];
     try {
-      const text = execFileSync(process.execPath, args, { env: { ...process.env, TRAMA_CONTESTANT: name }, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+      const text = execFileSync(process.execPath, args, {
+        env: { ...process.env, TRAMA_CONTESTANT: name },
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+      });
       console.log(text.trim().split("\n").at(-1));
     } catch (error) {
-      console.log(`| ${name} | failed: ${String((error as { stderr?: string }).stderr ?? error).trim().split("\n").at(-1)} | | | | | |`);
+      console.log(
+        `| ${name} | failed: ${String((error as { stderr?: string }).stderr ?? error)
+          .trim()
+          .split("\n")
+          .at(-1)} | | | | | |`,
+      );
     }
   }
 }
@@ -99,14 +126,23 @@ async function contest(name: string, task: Task): Promise<Result> {
   return mlSvm(task);
 }
 
-async function timed(train: () => Promise<number | null> | number | null, predict: () => Promise<ArrayLike<number>> | ArrayLike<number>, { truth }: Task): Promise<Result> {
+async function timed(
+  train: () => Promise<number | null> | number | null,
+  predict: () => Promise<ArrayLike<number>> | ArrayLike<number>,
+  { truth }: Task,
+): Promise<Result> {
   const start = performance.now();
   const supportVectors = await train();
   const trained = performance.now();
   const predicted = await predict();
   const end = performance.now();
   const hits = truth.filter((label, i) => label === predicted[i]).length;
-  return { trainSeconds: (trained - start) / 1000, predictSeconds: (end - trained) / 1000, accuracy: hits / truth.length, supportVectors };
+  return {
+    trainSeconds: (trained - start) / 1000,
+    predictSeconds: (end - trained) / 1000,
+    accuracy: hits / truth.length,
+    supportVectors,
+  };
 }
 
 async function trama(task: Task, workers: number): Promise<Result> {
@@ -133,7 +169,9 @@ function peer(name: string): unknown {
 }
 
 function rowsOf(data: Float32Array, columns: number): number[][] {
-  return Array.from({ length: data.length / columns }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)));
+  return Array.from({ length: data.length / columns }, (_, i) =>
+    Array.from(data.subarray(i * columns, (i + 1) * columns)),
+  );
 }
 
 interface LibsvmJs {
@@ -144,7 +182,15 @@ interface LibsvmJs {
 
 async function libsvmJs(task: Task): Promise<Result> {
   const SVM = (await peer("libsvm-js")) as new (options: object) => LibsvmJs;
-  const svm = new SVM({ type: "0", kernel: "2", gamma: task.gamma, cost: 10, tolerance: 1e-3, cacheSize: task.cacheMiB, quiet: true });
+  const svm = new SVM({
+    type: "0",
+    kernel: "2",
+    gamma: task.gamma,
+    cost: 10,
+    tolerance: 1e-3,
+    cacheSize: task.cacheMiB,
+    quiet: true,
+  });
   const [train, queryRows] = [rowsOf(task.train, task.columns), rowsOf(task.queries, task.columns)];
   return timed(
     () => {
@@ -170,7 +216,7 @@ interface LibsvmWasm {
 async function libsvmWasm(task: Task): Promise<Result> {
   // Its loader takes a global `fetch` for a page, and then a path for a URL; without one it reads the file.
   Object.assign(globalThis, { fetch: undefined });
-  const load = (peer("libsvm-wasm/dist/libsvm") as { default?: () => Promise<LibsvmWasm> } & (() => Promise<LibsvmWasm>));
+  const load = peer("libsvm-wasm/dist/libsvm") as { default?: () => Promise<LibsvmWasm> } & (() => Promise<LibsvmWasm>);
   const library = await (load.default ?? load)();
   const place = (values: ArrayLike<number>): number => {
     const at = library._malloc(values.length * 8);
@@ -179,7 +225,23 @@ async function libsvmWasm(task: Task): Promise<Result> {
   };
   const [data, labels] = [place(task.train), place(task.labels)];
   const queryRows = rowsOf(task.queries, task.columns);
-  const parameters = library._make_param(0, 2, 3, task.gamma, 0, 0, task.cacheMiB, 10, 1e-3, 0.1, 1, 0, 0, library._malloc(8), library._malloc(8));
+  const parameters = library._make_param(
+    0,
+    2,
+    3,
+    task.gamma,
+    0,
+    0,
+    task.cacheMiB,
+    10,
+    1e-3,
+    0.1,
+    1,
+    0,
+    0,
+    library._malloc(8),
+    library._malloc(8),
+  );
   let model = 0;
   return timed(
     () => {
@@ -206,7 +268,14 @@ interface MlSvm {
 function mlSvm(task: Task): Promise<Result> {
   const SVM = peer("ml-svm") as new (options: object) => MlSvm;
   const sigma = 1 / Math.sqrt(2 * task.gamma);
-  const svm = new SVM({ C: 10, tol: 1e-3, maxPasses: 10, maxIterations: 10_000, kernel: "rbf", kernelOptions: { sigma } });
+  const svm = new SVM({
+    C: 10,
+    tol: 1e-3,
+    maxPasses: 10,
+    maxIterations: 10_000,
+    kernel: "rbf",
+    kernelOptions: { sigma },
+  });
   const signs = task.labels.map((label) => (label === pairLabels[0] ? 1 : -1));
   const [train, queryRows] = [rowsOf(task.train, task.columns), rowsOf(task.queries, task.columns)];
   return timed(

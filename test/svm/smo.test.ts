@@ -6,6 +6,8 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { hog, type Kernel, svcDecisions, svcPredict, type SvcModel, totalObjective, trainSvc } from "../../src/svm/index.ts";
+import { blockRows, slotCount } from "../../src/svm/kernel/cache.ts";
+import { cachedRowBytes } from "../../src/svm/kernel/rows.ts";
 import { dualObjective, fashionMnist, golden, hasFashionMnist, kernelValue, rowOf, selection, noise } from "./oracle.ts";
 import { libsvm, libsvmModel } from "./peers.ts";
 
@@ -131,6 +133,16 @@ test("shrinking, a tiny cache and two workers change nothing that matters", asyn
   assert.equal(await svcDecisions(base, queries, { workers: 2 }), await svcDecisions(base, queries, alone));
   const plain = await trainSvc(points, labels, { ...options, shrinking: false }, alone);
   assert.ok(Math.abs(totalObjective(plain) / totalObjective(base) - 1) < 1e-5);
+});
+
+test("cached rows stay within the budget, down to the one block that the solver cannot do without", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 100_000 }), fc.integer({ min: 1, max: 2 ** 30 }), (count, budget) => {
+      const slots = slotCount(count, budget);
+      assert.ok(slots * cachedRowBytes(count) <= budget || slots === blockRows + 4);
+      assert.ok(slots <= Math.max(count, blockRows + 4));
+    }),
+  );
 });
 
 // ---------------------------------------------------------------- other implementations

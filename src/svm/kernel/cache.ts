@@ -10,7 +10,7 @@
  */
 import { OptionError } from "../../errors.ts";
 import type { Workspace } from "../wasm/workspace.ts";
-import { cachedRowBytes, exchange, type KernelRows } from "./rows.ts";
+import { cachedRowBytes, type KernelRows } from "./rows.ts";
 
 /** Rows computed together: two tiles of the loop. */
 export const blockRows = 8;
@@ -92,8 +92,14 @@ export class RowCache {
       const start = (this.base + slot * this.slotBytes) / 4;
       let length = this.lengthOf[slot] as number;
       for (const [i, j] of pairs) {
-        if (j < length) exchange(heap, start + i, start + j);
-        else if (i < length) length = i;
+        if (j < length) {
+          // Not through `exchange`: shared with other kinds of arrays, it runs several times slower here.
+          const held = heap[start + i] as number;
+          heap[start + i] = heap[start + j] as number;
+          heap[start + j] = held;
+        } else if (i < length) {
+          length = i;
+        }
       }
       this.lengthOf[slot] = length;
     }
