@@ -2,6 +2,7 @@ import * as assert from "uvu/assert";
 import {
   add,
   averagePool2d,
+  concat,
   conv2d,
   matmul,
   mul,
@@ -179,6 +180,11 @@ tests("a copy over its own operand stays a kernel of its own", async () => {
 tests("a value that is changed in place after it was made does not fuse across the change", async () => {
   const x = full(1);
   assert.equal(await resultOf(() => { const a = neg(x); bumped(a); return [add(a, full(5))]; }), [Array(4).fill(5)]); // prettier-ignore
+});
+
+tests("a value that several kernels write part by part does not fuse with the first of them", async () => {
+  const [a, b] = [full(1), full(2)];
+  assert.equal(await resultOf(() => [neg(concat([a, b]))]), [[-1, -1, -1, -1, -2, -2, -2, -2]]);
 });
 
 tests("views of one flat buffer: reading one part and writing another keeps its order", async () => {
