@@ -1,0 +1,115 @@
+/** `trama evaluate`: how good a saved model is, class by class. */
+import type { Command } from "commander";
+import { labelStatistics, takeImages, type ImageDataset } from "../data/index.ts";
+import type { Model } from "../nn/index.ts";
+import { evaluate, predict, type Evaluation } from "../train/index.ts";
+import { load } from "../weights/index.ts";
+import { introduceData, loadData } from "./datasets.ts";
+import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
+import { wholeNumber, withAdapterOption, withDataOptions, withOutputOptions, type CommonOptions } from "./options.ts";
+import { perform } from "./perform.ts";
+import { lastModel } from "./runs.ts";
+import type { Terminal } from "./terminal.ts";
+import { count, labelled, score, table } from "./text.ts";
+
+interface EvaluateOptions extends CommonOptions {
+  readonly images?: number;
+}
+
+export function addEvaluate(program: Command): void {
+  const command = program
+    .command("evaluate")
+    .description("loss and accuracy of a saved model on the test images, and the recall of each class")
+    .argument("[model]", "safetensors file that Trama saved (default: the newest in runs/)")
+    .option("--images <n>", "take only the first N test images", wholeNumber(1));
+  withAdapterOption(withDataOptions(command));
+  withOutputOptions(command)
+    .addHelpText("after", "\nRecall: the share of a class's images that the model recognises.")
+    .action((model: string | undefined, options: EvaluateOptions) =>
+      perform(options, (terminal) => judge(model, options, terminal)),
+    );
+}
+
+async function judge(file: string | undefined, options: EvaluateOptions, terminal: Terminal): Promise<void> {
+  const path = file ?? (await lastModel());
+  await withDevice(options, async (device) => {
+    // The model first: a file that is none should not cost a download.
+    const model = await load(device, path);
+    introduceDevice(device, terminal);
+    terminal.say(...labelled(terminal.bold("Model"), `${path} · ${count(model.size)} parameters`, terminal.width));
+    const { test } = await loadData(options, terminal);
+    const images = options.images === undefined ? test : takeImages(test, options.images);
+    introduceData(images, `${count(images.count)} test images · ${images.classNames.length} classes`, terminal);
+    warnOfOtherClasses(model, images, terminal);
+    const overall = await evaluate(model, images);
+    const { classes } = await predict(model, images.images);
+    show(overall, recalls(images, classes, model), images, terminal);
+    terminal.event("evaluation", {
+      model: path,
+      adapter: adapterFields(device),
+      data: { origin: images.origin, synthetic: images.synthetic },
+      ...overall,
+      baseline: labelStatistics(images).majorityShare,
+      classes: recalls(images, classes, model),
+    });
+    terminal.result(`Test accuracy: ${score(overall.accuracy)}`);
+  });
+}
+
+function warnOfOtherClasses({ classNames }: Model, { classNames: theirs }: ImageDataset, terminal: Terminal): void {
+  if (classNames.length === 0 || classNames.join() === theirs.join()) return;
+  terminal.notice(
+    `The model's classes (${classNames.join(", ")}) are not the data's (${theirs.join(", ")}): the scores compare numbers of classes, not names.`,
+  );
+}
+
+interface Recall {
+  readonly name: string;
+  readonly images: number;
+  /** Null for a class without images. */
+  readonly recall: number | null;
+  /** What images of this class are mistaken for most often. */
+  readonly mistakenFor: { readonly name: string; readonly images: number } | null;
+}
+
+function recalls({ labels, classNames }: ImageDataset, predicted: Uint32Array, model: Model): Recall[] {
+  const outputs = model.output[0] ?? classNames.length;
+  const confusion = classNames.map(() => new Array<number>(outputs).fill(0));
+  labels.forEach((label, index) => (confusion[label]![predicted[index]!]! += 1));
+  return confusion.map((row, label) => {
+    const images = row.reduce((sum, times) => sum + times, 0);
+    const others = row.map((times, guess) => (guess === label ? 0 : times));
+    const worst = Math.max(...others);
+    const guess = others.indexOf(worst);
+    return {
+      name: classNames[label] ?? String(label),
+      images,
+      recall: images === 0 ? null : row[label]! / images,
+      mistakenFor: worst === 0 ? null : { name: classNames[guess] ?? String(guess), images: worst },
+    };
+  });
+}
+
+function show(
+  { loss, accuracy }: Evaluation,
+  classes: readonly Recall[],
+  images: ImageDataset,
+  terminal: Terminal,
+): void {
+  const rows = classes.map(({ name, images: total, recall, mistakenFor }) => [
+    name,
+    count(total),
+    recall === null ? "–" : score(recall),
+    mistakenFor === null ? "" : `${mistakenFor.name} (${count(mistakenFor.images)})`,
+  ]);
+  const [head = "", ...lines] = table([["class", "images", "recall", "most often mistaken for"], ...rows], "lrrl");
+  terminal.say("", terminal.bold(head), ...lines, "");
+  const { majorityShare, majorityClass } = labelStatistics(images);
+  terminal.say(`Test loss: ${score(loss)}`);
+  terminal.say(
+    `Baseline accuracy: ${score(majorityShare)} (always answering "${images.classNames[majorityClass] ?? ""}")`,
+  );
+  if (accuracy <= majorityShare) {
+    terminal.notice("The model is no better than the baseline: it has learnt nothing of use.");
+  }
+}

@@ -1,0 +1,343 @@
+/** `trama train`: from data to a saved model and its test accuracy. */
+import { stat } from "node:fs/promises";
+import { Option, type Command } from "commander";
+import { NumericError } from "../errors.ts";
+import {
+  labelStatistics,
+  selectImages,
+  stratifiedSplit,
+  takeImages,
+  type FashionMnist,
+  type ImageDataset,
+} from "../data/index.ts";
+import { adam, build, sgd, type Model, type Optimizer } from "../nn/index.ts";
+import { evaluate, fit, progress, type Callback, type Evaluation, type TrainingResult } from "../train/index.ts";
+import { save, VERSION } from "../weights/index.ts";
+import { introduceData, loadData } from "./datasets.ts";
+import { defaultSize, type TrainingSize } from "./defaults.ts";
+import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
+import { interrupted, stoppable } from "./interruption.ts";
+import { networks, type NetworkName } from "./networks.ts";
+import {
+  positiveNumber,
+  share,
+  wholeNumber,
+  withAdapterOption,
+  withDataOptions,
+  withOutputOptions,
+  type CommonOptions,
+} from "./options.ts";
+import { perform } from "./perform.ts";
+import { requireWritable, RUNS } from "./runs.ts";
+import type { Terminal } from "./terminal.ts";
+import { count, duration, fileSize, labelled, listed, score, table } from "./text.ts";
+
+interface TrainOptions extends CommonOptions {
+  readonly images?: number;
+  readonly epochs?: number;
+  readonly batch: number;
+  readonly learningRate?: number;
+  readonly optimizer: "adam" | "sgd";
+  readonly model: NetworkName;
+  readonly validation: number;
+  readonly seed: number;
+  readonly out?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  trama train                                   defaults that fit the adapter
+  trama train --synthetic --images 2000         without any download
+  trama train --epochs 20 --learning-rate 5e-4 --out runs/long.safetensors
+  trama train --json > log.jsonl                begin, epoch …, end: one JSON object a line
+
+Ctrl-C stops after the current step and saves what was learnt; a second Ctrl-C ends at once.
+The last line is \`Test accuracy: 0.nnnn\`. The test images have no part in training or in choosing anything.`;
+
+export function addTrain(program: Command): void {
+  const command = program
+    .command("train")
+    .description("train a network on Fashion-MNIST, test it, and save it as one safetensors file")
+    .option(
+      "--images <n>",
+      "take only the first N training images (default: all; fewer on slow adapters)",
+      wholeNumber(1),
+    )
+    .option(
+      "--epochs <n>",
+      "passes over the images (default: 12 on a GPU, fewer on a software adapter)",
+      wholeNumber(1),
+    )
+    .option("--batch <n>", "images a step", wholeNumber(1), 128)
+    .option("--learning-rate <x>", "step size (default: 0.001 for adam, 0.01 for sgd)", positiveNumber)
+    .addOption(new Option("--optimizer <name>", "sgd has momentum 0.9").choices(["adam", "sgd"]).default("adam"))
+    .addOption(
+      new Option("--model <name>", "convnet: 474,590 parameters; mlp: 203,530")
+        .choices(["convnet", "mlp"])
+        .default("convnet"),
+    )
+    .option("--validation <share>", "share of the training images to validate on, 0 for none", share, 0.05)
+    .option("--seed <n>", "of initial weights, order and split; equal seeds give equal models", wholeNumber(0), 42)
+    .option("--out <file>", `where the model is saved (default: ${RUNS}/<model>.safetensors)`);
+  withAdapterOption(withDataOptions(command));
+  withOutputOptions(command)
+    .addHelpText("after", EXAMPLES)
+    .action((options: TrainOptions) => perform(options, (terminal) => train(options, terminal)));
+}
+
+/** All that is decided before the first step. */
+interface Plan {
+  readonly training: ImageDataset;
+  readonly validation: ImageDataset | null;
+  readonly test: ImageDataset;
+  readonly epochs: number;
+  readonly optimizer: Optimizer;
+  readonly out: string;
+  readonly reduced: string | undefined;
+}
+
+async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
+  const out = options.out ?? `${RUNS}/${options.model}.safetensors`;
+  await requireWritable(out);
+  terminal.say(terminal.bold(`Trama ${VERSION}`), "");
+  await stoppable(terminal, (signal) =>
+    withDevice(options, async (device) => {
+      introduceDevice(device, terminal);
+      const size = defaultSize(device);
+      const plan = makePlan(await loadImages(options, size, terminal, signal), options, size, out);
+      const model = build(device, networks[options.model](plan.test.classNames.length), {
+        input: plan.training.shape,
+        seed: options.seed,
+        classNames: plan.training.classNames,
+      });
+      introduce(plan, model, options, terminal);
+      if (signal.aborted) throw interrupted();
+      await run(plan, model, options, terminal, signal);
+    }),
+  );
+}
+
+/** Synthetic images are drawn to measure; of the real ones all are read, and the first are taken. */
+async function loadImages(
+  options: TrainOptions,
+  size: TrainingSize,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<FashionMnist> {
+  const { images = size.images } = options;
+  const drawn =
+    images === undefined
+      ? {}
+      : { trainCount: images, testCount: Math.max(200, Math.min(2_000, Math.round(images / 5))) };
+  const data = await loadData(options, terminal, { signal, syntheticOptions: drawn }).catch((cause: unknown) => {
+    throw signal.aborted ? interrupted() : cause;
+  });
+  return { test: data.test, train: images === undefined ? data.train : takeImages(data.train, images) };
+}
+
+function makePlan({ train: images, test }: FashionMnist, options: TrainOptions, size: TrainingSize, out: string): Plan {
+  const { validation: fraction, seed, optimizer, learningRate } = options;
+  const rate = learningRate === undefined ? {} : { learningRate };
+  const parts = fraction > 0 ? stratifiedSplit(images.labels, { fraction, seed }) : null;
+  return {
+    training: parts ? selectImages(images, parts.train, "train") : images,
+    validation: parts ? selectImages(images, parts.validation, "validation") : null,
+    test,
+    epochs: options.epochs ?? size.epochs,
+    optimizer: optimizer === "adam" ? adam(rate) : sgd({ momentum: 0.9, ...rate }),
+    out,
+    reduced: options.images === undefined && options.epochs === undefined ? size.reduced : undefined,
+  };
+}
+
+function introduce(plan: Plan, model: Model, options: TrainOptions, terminal: Terminal): void {
+  const { training, validation, test, epochs, optimizer, reduced } = plan;
+  const parts = [
+    `${count(training.count)} images to train on`,
+    `${count(validation?.count ?? 0)} to validate`,
+    `${count(test.count)} to test`,
+  ];
+  introduceData(training, listed([...parts, `${training.classNames.length} classes`]), terminal);
+  const batch = Math.min(options.batch, training.count);
+  const { learningRate, name } = optimizer;
+  const settings = listed([
+    `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`,
+    `batches of ${batch}`,
+    `${name}, learning rate ${learningRate}`,
+    `seed ${options.seed}`,
+  ]);
+  terminal.say(...labelled(terminal.bold("Plan"), settings, terminal.width));
+  if (reduced !== undefined) {
+    const all = `--images ${test.synthetic ? 10_000 : 60_000} --epochs 5`;
+    terminal.say(
+      ...labelled("", terminal.warning(`REDUCED, because ${reduced}; do it all with ${all}`), terminal.width),
+    );
+  }
+  terminal.say("", ...summary(model, terminal), "");
+  terminal.event("begin", {
+    version: VERSION,
+    adapter: adapterFields(model.device),
+    data: {
+      origin: training.origin,
+      synthetic: training.synthetic,
+      training: training.count,
+      validation: validation?.count ?? 0,
+      test: test.count,
+      classNames: training.classNames,
+    },
+    model: { name: options.model, parameters: model.size, layers: model.summaries },
+    epochs,
+    batchSize: batch,
+    optimizer: name,
+    learningRate,
+    seed: options.seed,
+    reduced: reduced ?? null,
+  });
+}
+
+/** The model's layers, one a line. */
+function summary({ summaries, size }: Model, terminal: Terminal): string[] {
+  const rows = summaries.map(({ name, depth, output, parameters }) => [
+    "  ".repeat(depth) + name,
+    output.join(" × "),
+    count(parameters),
+  ]);
+  const lines = table([["Layer", "Output", "Parameters"], ...rows, ["", "in all", count(size)]], "llr");
+  return lines.map((line, at) => (at === 0 || at === lines.length - 1 ? terminal.bold(line) : line));
+}
+
+async function run(
+  plan: Plan,
+  model: Model,
+  options: TrainOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const { training, validation, epochs, optimizer, test, out } = plan;
+  const result = await fit(model, training, {
+    epochs,
+    batchSize: options.batch,
+    optimizer,
+    ...(validation ? { validation } : {}),
+    seed: options.seed,
+    callbacks: callbacksFor(terminal),
+    signal,
+  });
+  const last = result.history.at(-1);
+  if (!last && result.stopped === "interrupted") throw interrupted();
+  // Saved before it is tested: whatever happens from here on, what was learnt is kept. If that fails, the test still
+  // runs, because its result is all that will remain.
+  const saved = last ? await settled(keepModel(model, out, training, result)) : null;
+  const tested = await evaluate(model, test);
+  tell(result, tested, plan, terminal);
+  tellSaved(saved, out, result, terminal);
+  const accuracy = score(tested.accuracy);
+  terminal.event("end", {
+    ...endFields(result, tested, test),
+    saved: saved?.ok ? out : null,
+  });
+  if (saved && !saved.ok) throw saved.error;
+  if (result.message !== null) throw diverged(result.message);
+  terminal.result(`Test accuracy: ${accuracy}`);
+}
+
+function callbacksFor(terminal: Terminal): Callback[] {
+  const events: Callback = {
+    onEpochEnd: ({ epoch, ...rest }) => terminal.event("epoch", { epoch: epoch + 1, ...rest }),
+  };
+  return terminal.showsProgress ? [progress({ output: process.stdout })] : [events];
+}
+
+type Settled = { readonly ok: true; readonly bytes: number } | { readonly ok: false; readonly error: unknown };
+
+function settled(attempt: Promise<number>): Promise<Settled> {
+  return attempt.then(
+    (bytes) => ({ ok: true, bytes }),
+    (error: unknown) => ({ ok: false, error }),
+  );
+}
+
+/** Saves the model; returns the size of its file. */
+async function keepModel(
+  model: Model,
+  out: string,
+  { origin, count: images }: ImageDataset,
+  { history, steps }: TrainingResult,
+): Promise<number> {
+  const notes = { data: origin, images: String(images), epochs: String(history.length), steps: String(steps) };
+  await save(model, out, { notes });
+  return (await stat(out)).size;
+}
+
+function tell(result: TrainingResult, tested: Evaluation, { test }: Plan, terminal: Terminal): void {
+  const { history, seconds, imagesPerSecond, firstStepSeconds, stopped } = result;
+  const last = history.at(-1);
+  if (stopped === "interrupted") {
+    terminal.say("", terminal.warning(`Stopped in epoch ${history.length}; what was learnt until then is kept.`));
+  }
+  const speed = listed([
+    duration(seconds),
+    `${count(imagesPerSecond)} images/s`,
+    `first step after ${duration(firstStepSeconds)}, compiling included`,
+  ]);
+  terminal.say("", ...labelled(terminal.bold("Time"), speed, terminal.width), "");
+  const row = (name: string, scores: Pick<Evaluation, "loss" | "accuracy">, note = "") => [
+    name,
+    score(scores.loss),
+    score(scores.accuracy),
+    note,
+  ];
+  const { majorityShare, majorityClass } = labelStatistics(test);
+  const rows = [
+    ["", "loss", "accuracy", ""],
+    ...(last ? [row("training", last, "mean of the last epoch, while it learnt")] : []),
+    ...(last?.validation ? [row("validation", last.validation)] : []),
+    row("test", tested),
+    [
+      "baseline",
+      "",
+      score(majorityShare),
+      `always answering "${test.classNames[majorityClass] ?? ""}", the commonest class`,
+    ],
+  ];
+  const [head = "", ...lines] = table(rows, "lrrl");
+  terminal.say(terminal.bold(head), ...lines, "");
+  if (tested.accuracy <= majorityShare) {
+    terminal.notice("The model is no better than the baseline: it has learnt nothing of use.");
+  }
+}
+
+function tellSaved(saved: Settled | null, out: string, { stopped }: TrainingResult, terminal: Terminal): void {
+  if (saved === null || !saved.ok) {
+    terminal.say(...labelled(terminal.bold("Saved"), "nothing", terminal.width), "");
+    return;
+  }
+  const part = stopped === "completed" ? "" : ", trained as far as it got";
+  const next = out.startsWith(`${RUNS}/`) ? "trama predict photo.jpg" : `trama predict --model ${out} photo.jpg`;
+  terminal.say(...labelled(terminal.bold("Saved"), `${out} (${fileSize(saved.bytes)}${part})`, terminal.width));
+  terminal.say(...labelled("", terminal.dim(`try it: ${next}`), terminal.width), "");
+}
+
+function endFields(result: TrainingResult, tested: Evaluation, test: ImageDataset): Readonly<Record<string, unknown>> {
+  const { history, stopped, steps, seconds, imagesPerSecond, firstStepSeconds, message } = result;
+  const last = history.at(-1);
+  return {
+    stopped,
+    message,
+    epochs: history.length,
+    steps,
+    seconds,
+    imagesPerSecond,
+    firstStepSeconds,
+    training: last ? { loss: last.loss, accuracy: last.accuracy } : null,
+    validation: last?.validation ?? null,
+    test: tested,
+    testAccuracy: tested.accuracy,
+    baseline: labelStatistics(test).majorityShare,
+    synthetic: test.synthetic,
+  };
+}
+
+function diverged(message: string): NumericError {
+  return new NumericError({ where: "train", expected: "a finite loss", got: message });
+}
