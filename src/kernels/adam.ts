@@ -7,7 +7,8 @@
  * All parameters of a model are one buffer, so one dispatch updates them all. The step t and the learning rate are read
  * from GPU memory: steps need no word from the CPU.
  */
-import { defineKernel, run, type Tensor } from "../tensor/index.ts";
+import { ShapeError } from "../errors.ts";
+import { defineKernel, formatShape, run, type Tensor } from "../tensor/index.ts";
 
 const kernel = defineKernel({
   name: "adam",
@@ -46,6 +47,16 @@ export interface UpdateInputs {
   readonly step: Tensor;
 }
 
+/** One thread takes four elements, and finds all buffers equally long. */
+export function checkFlat(where: string, parameters: Tensor, others: Readonly<Record<string, Tensor>>): void {
+  if (parameters.size % 4 !== 0) {
+    throw new ShapeError({ where, expected: "a multiple of four parameters", got: formatShape(parameters.shape), advice: "pad the flat buffer" });
+  }
+  for (const [name, { size, shape }] of Object.entries(others)) {
+    if (size !== parameters.size) throw new ShapeError({ where, expected: `${parameters.size} values in ${name}`, got: formatShape(shape) });
+  }
+}
+
 /** One step on flat `parameters`, `mean` and `square` of the same size, a multiple of four; all change in place. */
 export function adamStep(
   parameters: Tensor,
@@ -53,6 +64,7 @@ export function adamStep(
   { gradients, rate, step }: UpdateInputs,
   { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay = 0 }: AdamOptions = {},
 ): void {
+  checkFlat("adam", parameters, { gradients, mean, square });
   const uniforms = { beta1, beta2, epsilon, decay: weightDecay };
   const options = { updates: [parameters, mean, square], threads: parameters.size / 4, constants: { width: 4 } };
   run(kernel, { g: gradients, rate, step }, {}, uniforms, options);

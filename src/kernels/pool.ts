@@ -10,6 +10,7 @@
  */
 import { OptionError } from "../errors.ts";
 import { defineKernel, defineOp, run, type Constants, type Shape, type Tensor } from "../tensor/index.ts";
+import { each } from "./wgslText.ts";
 import { windowGeometry, type Direction, type Pair, type PaddingOption } from "./geometry.ts";
 
 export interface PoolOptions {
@@ -26,42 +27,71 @@ export interface AveragePoolOptions extends PoolOptions {
   readonly countPadding?: boolean;
 }
 
-const uniforms = {
-  h: "u32", w: "u32", c: "u32", oh: "u32", ow: "u32",
-  kh: "u32", kw: "u32", sh: "u32", sw: "u32", top: "u32", left: "u32",
-} as const; // prettier-ignore
+const uniforms = { h: "u32", w: "u32", c: "u32", oh: "u32", ow: "u32", top: "u32", left: "u32" } as const;
 
-/** Rows r0…r1 and columns q0…q1 of the window of output pixel `o`, clipped to the image. */
-const WINDOW = /* wgsl */ `
-      let o = unravel(i, u.oh, u.ow, u.c);
-      let r0 = max(o.y * u.sh, u.top) - u.top;   let r1 = min(o.y * u.sh + u.kh - u.top, u.h);
-      let q0 = max(o.z * u.sw, u.left) - u.left; let q1 = min(o.z * u.sw + u.kw - u.left, u.w);`;
+/** Window and stride are compiled in: loops unroll, and divisions by them become multiplications. */
+interface Windows {
+  readonly kh: number;
+  readonly kw: number;
+  readonly sh: number;
+  readonly sw: number;
+  /** Whether windows reach into padding and must be clipped. */
+  readonly padded: boolean;
+}
 
-/** Windows a0…a1 and b0…b1 that cover input pixel `e`. */
-const COVERING = /* wgsl */ `
-      let e = unravel(i, u.h, u.w, u.c);
-      let a0 = (max(e.y + u.top + 1, u.kh) - u.kh + u.sh - 1) / u.sh;   let a1 = min((e.y + u.top) / u.sh + 1, u.oh);
-      let b0 = (max(e.z + u.left + 1, u.kw) - u.kw + u.sw - 1) / u.sw;  let b1 = min((e.z + u.left) / u.sw + 1, u.ow);`;
+const asWindows = (constants: Constants) => constants as unknown as Windows;
+
+/** Elements of a window, for the arithmetic that reports state. */
+function elements(constants: Constants): number {
+  const { kh, kw } = asWindows(constants);
+  return kh * kw * (constants["width"] === 4 ? 4 : 1);
+}
+
+/** Runs `body` for each element of the window of output pixel `o`; rows r and columns q lie inside the image. */
+function overWindow({ kh, kw, sh, sw, padded }: Windows, body: string): string {
+  if (!padded) {
+    return each(kh * kw, (tap) => `{ let r = o.y * ${sh}u + ${Math.floor(tap / kw)}u; let q = o.z * ${sw}u + ${tap % kw}u; ${body} }`);
+  }
+  return `${clipped({ kh, kw, sh, sw, padded })} for (var r = r0; r < r1; r++) { for (var q = q0; q < q1; q++) { ${body} } }`;
+}
+
+/** Rows r0…r1 and columns q0…q1 of the window of output pixel `o` that lie inside the image. */
+function clipped({ kh, kw, sh, sw }: Windows): string {
+  return /* wgsl */ `
+      let r0 = max(o.y * ${sh}u, u.top) - u.top;   let r1 = min(o.y * ${sh}u + ${kh}u - u.top, u.h);
+      let q0 = max(o.z * ${sw}u, u.left) - u.left; let q1 = min(o.z * ${sw}u + ${kw}u - u.left, u.w);`;
+}
+
+/** Runs `body` for each window `o` that covers input pixel `e`. */
+function overCovering({ kh, kw, sh, sw }: Windows, body: string): string {
+  return /* wgsl */ `
+      let a0 = (max(e.y + u.top + 1, ${kh}u) - ${kh}u + ${sh - 1}u) / ${sh}u;   let a1 = min((e.y + u.top) / ${sh}u + 1, u.oh);
+      let b0 = (max(e.z + u.left + 1, ${kw}u) - ${kw}u + ${sw - 1}u) / ${sw}u;  let b1 = min((e.z + u.left) / ${sw}u + 1, u.ow);
+      for (var a = a0; a < a1; a++) { for (var b = b0; b < b1; b++) { let o = vec4u(e.x, a, b, e.w); ${body} } }`;
+}
+
+const OUTPUT = "ravel(o.x, o.y, o.z, o.w, u.oh, u.ow, u.c)";
+const INPUT = "ravel(o.x, r, q, o.w, u.h, u.w, u.c)";
 
 const maxForward = defineKernel({
   name: "maxPool2d",
   uniforms,
   inputs: { x: "f32v" },
   outputs: { y: "f32v", winner: "u32v" },
-  wgsl: ({ keepWinner }) => /* wgsl */ `
+  wgsl: (constants) => {
+    const visit = `let value = x[${INPUT}]; place = select(place, u32v(r * u.w + q), value > best); best = max(best, value);`;
+    return /* wgsl */ `
     fn run(i: u32) {                                       // one thread per output element (of four channels)
-      ${WINDOW}
-      var best = x[ravel(o.x, r0, q0, o.w, u.h, u.w, u.c)];
-      var place = u32v(r0 * u.w + q0);
-      for (var r = r0; r < r1; r++) { for (var q = q0; q < q1; q++) {
-        let value = x[ravel(o.x, r, q, o.w, u.h, u.w, u.c)];
-        place = select(place, u32v(r * u.w + q), value > best); // ties: the first in row order
-        best = max(best, value);
-      } }
+      let o = unravel(i, u.oh, u.ow, u.c);
+      let firstRow = max(o.y * ${constants["sh"]}u, u.top) - u.top; let firstColumn = max(o.z * ${constants["sw"]}u, u.left) - u.left;
+      var best = x[ravel(o.x, firstRow, firstColumn, o.w, u.h, u.w, u.c)];
+      var place = u32v(firstRow * u.w + firstColumn);      // ties: the first in row order
+      ${overWindow(asWindows(constants), visit)}
       store_y(i, best);
-      ${keepWinner === true ? "store_winner(i, place);" : ""}
-    }`,
-  flops: (threads, u) => threads * u.kh * u.kw,
+      ${constants["keepWinner"] === true ? "store_winner(i, place);" : ""}
+    }`;
+  },
+  flops: (threads, _, constants) => threads * elements(constants),
 });
 
 const maxBackward = defineKernel({
@@ -69,38 +99,58 @@ const maxBackward = defineKernel({
   uniforms,
   inputs: { dy: "f32v", winner: "u32v" },
   outputs: { dx: "f32v" },
-  wgsl: /* wgsl */ `
+  wgsl: (constants) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per input element (of four channels)
-      ${COVERING}
+      let e = unravel(i, u.h, u.w, u.c);
       let here = u32v(e.y * u.w + e.z);
       var sum = f32v();
-      for (var a = a0; a < a1; a++) { for (var b = b0; b < b1; b++) {
-        let at = ravel(e.x, a, b, e.w, u.oh, u.ow, u.c);
-        sum += select(f32v(), dy[at], winner[at] == here);
-      } }
+      ${overCovering(asWindows(constants), `let at = ${OUTPUT}; sum += select(f32v(), dy[at], winner[at] == here);`)}
       store_dx(i, sum);
     }`,
-  flops: (threads, u) => threads * Math.ceil(u.kh / u.sh) * Math.ceil(u.kw / u.sw),
+  flops: (threads, _, constants) => threads * elements(constants),
 });
 
-/** How many elements a window's mean divides by. */
-const COUNT = (countPadding: boolean) => (countPadding ? "u.kh * u.kw" : "(r1 - r0) * (q1 - q0)");
+/** Where windows tile the image, each input has one window: a window reads dy and its winner once for all its inputs. */
+const maxBackwardTiled = defineKernel({
+  name: "maxPool2d.grad.tiled",
+  uniforms: { ...uniforms, th: "u32", tw: "u32" },
+  inputs: { dy: "f32v", winner: "u32v" },
+  outputs: { dx: "f32v" },
+  wgsl: (constants) => {
+    const write = `if (r < u.h && q < u.w) { store_dx(${INPUT}, select(f32v(), d, won == u32v(r * u.w + q))); }`;
+    return /* wgsl */ `
+    fn run(i: u32) {                                       // one thread per window (of four channels), cut ones included
+      let o = unravel(i, u.th, u.tw, u.c);
+      let whole = o.y < u.oh && o.z < u.ow;
+      let at = select(0u, ${OUTPUT}, whole);
+      let d = select(f32v(), dy[at], whole); let won = winner[at];
+      ${overWindow({ ...asWindows(constants), padded: false }, write)}
+    }`;
+  },
+  flops: (threads, _, constants) => threads * elements(constants),
+});
+
+/** How many elements the mean of window `o` divides by. */
+function count(windows: Windows, countPadding: boolean): string {
+  return countPadding || !windows.padded ? `${windows.kh * windows.kw}.0` : "f32((r1 - r0) * (q1 - q0))";
+}
 
 const averageForward = defineKernel({
   name: "averagePool2d",
   uniforms,
   inputs: { x: "f32v" },
   outputs: { y: "f32v" },
-  wgsl: ({ countPadding }) => /* wgsl */ `
+  wgsl: (constants) => {
+    const windows = asWindows(constants);
+    return /* wgsl */ `
     fn run(i: u32) {                                       // one thread per output element (of four channels)
-      ${WINDOW}
+      let o = unravel(i, u.oh, u.ow, u.c);
       var sum = f32v();
-      for (var r = r0; r < r1; r++) { for (var q = q0; q < q1; q++) {
-        sum += x[ravel(o.x, r, q, o.w, u.h, u.w, u.c)];
-      } }
-      store_y(i, sum / f32(${COUNT(countPadding === true)}));
-    }`,
-  flops: (threads, u) => threads * u.kh * u.kw,
+      ${overWindow(windows, `sum += x[${INPUT}];`)}
+      store_y(i, sum / ${count(windows, constants["countPadding"] === true)});
+    }`;
+  },
+  flops: (threads, _, constants) => threads * elements(constants),
 });
 
 const averageBackward = defineKernel({
@@ -108,25 +158,26 @@ const averageBackward = defineKernel({
   uniforms,
   inputs: { dy: "f32v" },
   outputs: { dx: "f32v" },
-  wgsl: ({ countPadding }) => /* wgsl */ `
+  wgsl: (constants) => {
+    const windows = asWindows(constants);
+    const clip = windows.padded ? clipped(windows) : "";
+    const divide = `${clip} sum += dy[${OUTPUT}] / ${count(windows, constants["countPadding"] === true)};`;
+    return /* wgsl */ `
     fn run(i: u32) {                                       // one thread per input element (of four channels)
-      ${COVERING}
+      let e = unravel(i, u.h, u.w, u.c);
       var sum = f32v();
-      for (var a = a0; a < a1; a++) { for (var b = b0; b < b1; b++) {
-        let r0 = max(a * u.sh, u.top) - u.top;   let r1 = min(a * u.sh + u.kh - u.top, u.h);
-        let q0 = max(b * u.sw, u.left) - u.left; let q1 = min(b * u.sw + u.kw - u.left, u.w);
-        sum += dy[ravel(e.x, a, b, e.w, u.oh, u.ow, u.c)] / f32(${COUNT(countPadding === true)});
-      } }
+      ${overCovering(windows, divide)}
       store_dx(i, sum);
-    }`,
-  flops: (threads, u) => threads * Math.ceil(u.kh / u.sh) * Math.ceil(u.kw / u.sw),
+    }`;
+  },
+  flops: (threads, _, constants) => threads * elements(constants),
 });
 
 interface PoolGeometry {
   readonly inShape: Shape;
   readonly outShape: Shape;
   readonly sizes: Record<keyof typeof uniforms, number>;
-  readonly constants: Constants;
+  readonly constants: Constants & Windows;
 }
 
 function poolGeometry(where: string, shape: Shape, { size, stride = size, padding = "valid" }: PoolOptions): PoolGeometry {
@@ -137,10 +188,13 @@ function poolGeometry(where: string, shape: Shape, { size, stride = size, paddin
   const width = channels % 4 === 0 ? 4 : 1;
   const sizes = {
     h: vertical.input, w: horizontal.input, c: channels / width, oh: vertical.output, ow: horizontal.output,
-    kh: vertical.kernel, kw: horizontal.kernel, sh: vertical.stride, sw: horizontal.stride,
     top: vertical.before, left: horizontal.before,
   }; // prettier-ignore
-  return { inShape: shape, outShape: [shape[0]!, vertical.output, horizontal.output, channels], sizes, constants: { width } };
+  const constants = {
+    width, kh: vertical.kernel, kw: horizontal.kernel, sh: vertical.stride, sw: horizontal.stride,
+    padded: [vertical, horizontal].some(({ before, after }) => before > 0 || after > 0),
+  }; // prettier-ignore
+  return { inShape: shape, outShape: [shape[0]!, vertical.output, horizontal.output, channels], sizes, constants };
 }
 
 /** Every window must see at least one real element: a mean or maximum of padding alone means nothing. */
@@ -164,7 +218,13 @@ export const maxPool2d = defineOp("maxPool2d", {
     return { output: y, saved: { winner, geometry } };
   },
   backward(dy, { winner, geometry: { inShape, sizes, constants } }) {
-    return [run(maxBackward, { dy, winner }, { dx: inShape }, sizes, { constants }).dx];
+    const { kh, kw, sh, sw, padded } = constants;
+    if (padded || kh !== sh || kw !== sw) {
+      return [run(maxBackward, { dy, winner }, { dx: inShape }, sizes, { constants }).dx];
+    }
+    const [th, tw] = [Math.ceil(sizes.h / kh), Math.ceil(sizes.w / kw)];
+    const threads = inShape[0]! * th * tw * sizes.c;
+    return [run(maxBackwardTiled, { dy, winner }, { dx: inShape }, { ...sizes, th, tw }, { constants, threads }).dx];
   },
 });
 

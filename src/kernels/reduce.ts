@@ -6,8 +6,8 @@
  * Axes that are not neighbours are reduced one group after the other. A long axis is cut into blocks, whose results are
  * reduced in turn: there is work for every core, and the rounding error grows with the block, not with the axis.
  */
-import { defineKernel, defineOp, formatShape, normaliseAxes, run, runMap, sameShape, sizeOf } from "../tensor/index.ts";
-import type { MapFunction, Shape, Tensor } from "../tensor/index.ts";
+import { defineKernel, defineOp, formatShape, normaliseAxes, run, runMap, sameShape, sizeOf, Tensor } from "../tensor/index.ts";
+import type { MapFunction, Shape } from "../tensor/index.ts";
 import { ShapeError } from "../errors.ts";
 import { reshape } from "./reshape.ts";
 
@@ -116,8 +116,8 @@ function maxGroup(x: Tensor, { outer, k, inner }: Group, winners: Tensor | null)
   const block = k <= 2 * BLOCK ? k : BLOCK;
   const blocks = Math.ceil(k / block);
   const shape = [outer, blocks, inner];
-  // In the first round there are no winners yet; the binding needs some buffer, and x is at hand.
-  const earlier = winners ?? x;
+  // In the first round there are no winners yet; the binding needs some buffer, and that of x is at hand.
+  const earlier = winners ?? new Tensor(x.device, x.shape, "u32", x.storage, x.byteOffset);
   const constants = { first: winners === null };
   const made = run(maxKernel, { x, earlier }, { y: shape, winner: shape }, { k, block, blocks, inner }, { constants });
   return blocks === 1 ? made : maxGroup(made.y, { outer, k: blocks, inner }, made.winner);

@@ -4,7 +4,7 @@
  *   v ← μ·v + g        p ← p − rate · v              (Nesterov: p ← p − rate · (g + μ·v))
  */
 import { defineKernel, run, type Tensor } from "../tensor/index.ts";
-import type { UpdateInputs } from "./adam.ts";
+import { checkFlat, type UpdateInputs } from "./adam.ts";
 
 const kernel = defineKernel({
   name: "sgd",
@@ -37,6 +37,7 @@ export function sgdStep(
   { gradients, rate }: UpdateInputs,
   { momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions = {},
 ): void {
+  checkFlat("sgd", parameters, { gradients, velocity });
   const options = { updates: [parameters, velocity], threads: parameters.size / 4, constants: { width: 4, nesterov } };
   run(kernel, { g: gradients, rate }, {}, { momentum, decay: weightDecay }, options);
 }

@@ -34,7 +34,7 @@ export interface Kernel<I extends string = string, O extends string = string, U 
   /** WGSL extensions that the source enables. */
   readonly enable: readonly string[];
   /** Arithmetic of one dispatch, for reports; bytes need no formula, the bindings tell them. */
-  readonly flops: (threads: number, uniforms: Readonly<Record<U, number>>) => number;
+  readonly flops: (threads: number, uniforms: Readonly<Record<U, number>>, constants: Constants) => number;
 }
 
 export interface KernelDeclaration<I extends string, O extends string, U extends string> {
@@ -48,7 +48,7 @@ export interface KernelDeclaration<I extends string, O extends string, U extends
   readonly workgroup?: number | ((constants: Constants) => number);
   readonly wgsl: string | ((constants: Constants) => string);
   readonly enable?: readonly string[];
-  readonly flops?: (threads: number, uniforms: Readonly<Record<U, number>>) => number;
+  readonly flops?: (threads: number, uniforms: Readonly<Record<U, number>>, constants: Constants) => number;
 }
 
 /** Declares a kernel. Nothing is compiled until it runs. */

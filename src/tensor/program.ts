@@ -95,7 +95,7 @@ export class Program<T> {
         name: kernel.name,
         fused: epilogue.steps.map(({ call }) => call.name),
         workgroups,
-        flops: kernel.flops(threads, uniforms),
+        flops: kernel.flops(threads, uniforms, dispatch.constants),
         bytes: bytesOf(dispatch),
       };
     });

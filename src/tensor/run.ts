@@ -1,7 +1,7 @@
 /** How an operation runs kernels: at once, or into the program that is being recorded. */
-import { ShapeError } from "../errors.ts";
+import { DtypeError, ShapeError } from "../errors.ts";
 import type { Device } from "./device.ts";
-import { BYTES_PER_ELEMENT, dtypeOf } from "./dtype.ts";
+import { BYTES_PER_ELEMENT, dtypeOf, type BindingType } from "./dtype.ts";
 import { defineKernel, widthOf, type Constants, type Dispatch, type Kernel, type Width } from "./kernel.ts";
 import { IDENTITY, operandFor, readsInFours, type MapFunction, type MapProgram, type Operand } from "./map.ts";
 import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
@@ -36,6 +36,10 @@ export function run<I extends string, O extends string, U extends string>(
   const epilogue = options.epilogue ?? IDENTITY;
   const operands = epilogue.operands.map(({ tensor }) => tensor);
   const device = deviceOf([...sources, ...updates, ...operands]);
+  const where = kernel.name === mapKernel.name ? epilogue.steps[0]!.call.name : kernel.name;
+  checkDtypes(where, sources, Object.values(kernel.inputs));
+  checkDtypes(where, updates, Object.values(kernel.updates));
+  checkDtypes(where, operands, operands.map(() => "f32"));
   const names = Object.keys(kernel.outputs) as O[];
   const made = names.map((name) => {
     const wanted = outputs[name];
@@ -56,6 +60,14 @@ export function run<I extends string, O extends string, U extends string>(
   };
   device.executor.dispatch(dispatch);
   return Object.fromEntries(names.map((name, index) => [name, made[index]!])) as Record<O, Tensor>;
+}
+
+/** A shader would take the bits of one type for another's, and compute nonsense in silence. */
+function checkDtypes(where: string, tensors: readonly Tensor[], types: readonly BindingType[]): void {
+  tensors.forEach(({ dtype, shape }, index) => {
+    const expected = dtypeOf(types[index]!);
+    if (dtype !== expected) throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });
+  });
 }
 
 function deviceOf([first]: readonly Tensor[]): Device {

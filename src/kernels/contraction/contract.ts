@@ -1,5 +1,5 @@
 /** Runs a contraction in the variant that suits the adapter and the shape. */
-import { COPY, run, runMapOn, viewOperand, type Device, type MapProgram, type Shape, type Tensor, type Width } from "../../tensor/index.ts";
+import { COPY, defineKernel, run, runMapOn, viewOperand, type Device, type MapProgram, type Shape, type Tensor, type Width } from "../../tensor/index.ts";
 import type { ContractionUniforms } from "./geometry.ts";
 import { blockColumns, chooseBlock, subgroupContraction } from "./subgroup.ts";
 import { TILE, tiledContraction } from "./tiled.ts";
@@ -36,9 +36,33 @@ function columnsTogether(w: Tensor, sizes: ContractionUniforms): { w: Tensor; si
   const { taps, channels, n, wTap, wChannel, wColumn } = sizes;
   if (wColumn === 1 && wChannel % 4 === 0 && wTap % 4 === 0) return { w, sizes };
   const shape = [taps, channels, n];
-  const together = runMapOn(COPY, [viewOperand(w, shape, [wTap, wChannel, wColumn])], shape);
+  const blocks = channels % 4 === 0 && wChannel === 1 && wColumn % 4 === 0 && wTap % 4 === 0;
+  const together = blocks
+    ? run(transposeKernel, { w }, { t: shape }, { channels, n, wTap, wColumn }, { constants: { width: 4 }, threads: w.size / 16 }).t
+    : runMapOn(COPY, [viewOperand(w, shape, [wTap, wChannel, wColumn])], shape);
   return { w: together, sizes: { ...sizes, wTap: channels * n, wChannel: n, wColumn: 1 } };
 }
+
+/** Four by four elements an invocation: four loads and four stores of four lanes instead of sixteen of one. */
+const transposeKernel = defineKernel({
+  name: "contraction.transpose",
+  inputs: { w: "f32v" },
+  outputs: { t: "f32v" },
+  uniforms: { channels: "u32", n: "u32", wTap: "u32", wColumn: "u32" },
+  wgsl: /* wgsl */ `
+    fn run(i: u32) {                                       // one thread per block of (tap, 4 channels, 4 columns)
+      let perTap = (u.channels / 4u) * (u.n / 4u);
+      let k = (i % perTap) / (u.n / 4u); let column = i % (u.n / 4u);
+      let read = ((i / perTap) * u.wTap + column * 4u * u.wColumn) / 4u + k;
+      let step = u.wColumn / 4u;
+      let block = transpose(mat4x4f(w[read], w[read + step], w[read + 2u * step], w[read + 3u * step]));
+      let write = ((i / perTap) * u.channels + k * 4u) * u.n / 4u + column;
+      store_t(write, block[0]);
+      store_t(write + u.n / 4u, block[1]);
+      store_t(write + u.n / 2u, block[2]);
+      store_t(write + 3u * (u.n / 4u), block[3]);
+    }`,
+});
 
 /** How many workgroups keep an adapter busy: a few for each core of a CPU, several for each processor of a GPU. */
 export function wantedGroups(device: Device): number {
