@@ -18,7 +18,7 @@ import { SUITES } from "./suites/index.ts";
 import { adapterClass } from "./targets.ts";
 
 const FULL: Plan = { rounds: 15, leastRounds: 5, budget: 30_000, sample: 30 };
-const QUICK: Plan = { rounds: 7, leastRounds: 3, budget: 4_000, sample: 15 };
+const QUICK: Plan = { rounds: 5, leastRounds: 3, budget: 2_500, sample: 10 };
 const PROFILE_ROUNDS = { full: 25, quick: 9 };
 
 /** As the shell counts a process that SIGINT ended. */

@@ -16,10 +16,16 @@ export interface InputSpec {
 
 const SEED = 7;
 
+/** Random numbers are drawn once and repeated: large inputs would take long. A prime, so that no axis has this period. */
+const PERIOD = 262_139;
+
 const makers: Readonly<Record<InputKind, (shape: Shape, stream: number) => InputValues["values"]>> = {
   uniform(shape, stream) {
     const random = new RandomStream(SEED, stream);
-    return Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.uniform() - 1);
+    const values = new Float32Array(sizeOf(shape));
+    for (let index = 0; index < Math.min(PERIOD, values.length); index++) values[index] = 2 * random.uniform() - 1;
+    for (let start = PERIOD; start < values.length; start += PERIOD) values.copyWithin(start, 0, PERIOD);
+    return values;
   },
   labels: ([rows = 0]) => Uint32Array.from({ length: rows }, (_, row) => classOf(row)),
   oneHot: ([rows = 0, classes = 0]) =>

@@ -1,6 +1,7 @@
 /** One case from start to end: load, first call, comparison of results, interleaved timing, memory. */
 import { NumericError } from "../src/errors.ts";
 import type { Case } from "./case.ts";
+import { compare } from "./compare.ts";
 import { runnable, type Contender, type Engine, type Loaded } from "./engine.ts";
 import type { Tfjs } from "./engines/tfjs.ts";
 import type { Trama } from "./engines/trama.ts";
@@ -56,26 +57,6 @@ async function enter(engine: Engine, load: () => Promise<Loaded>): Promise<Entra
   contender.run(1);
   await engine.sync();
   return { engine, loaded, contender, first: performance.now() - began };
-}
-
-/** Throws where two engines' results differ by more than `tolerance` of the greatest value. */
-export function compare(name: string, ours: ArrayLike<number>, theirs: ArrayLike<number>, tolerance: number): void {
-  const complain = (got: string) => {
-    throw new NumericError({ where: name, expected: "the same numbers from both engines", got });
-  };
-  if (ours.length !== theirs.length) complain(`${ours.length} and ${theirs.length} values`);
-  let [greatest, worst, place] = [0, 0, 0];
-  for (let index = 0; index < ours.length; index++) {
-    greatest = Math.max(greatest, Math.abs(theirs[index]!));
-    const difference = Math.abs(ours[index]! - theirs[index]!);
-    if (difference <= worst) continue;
-    [worst, place] = [difference, index];
-    if (Number.isNaN(difference)) break;
-  }
-  if (worst <= tolerance * greatest && !(greatest === 0 && worst === 0 && ours.length > 0)) return;
-  complain(
-    `${ours[place]} and ${theirs[place]} at element ${place} of ${ours.length} (tolerance ${tolerance} of ${greatest})`,
-  );
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;

@@ -71,6 +71,6 @@ export const optimizerSuite: Suite = {
   name: "optimisers",
   cases: [
     adamCase("1 M", 1_000_000, { goal: "light" }),
-    adamCase("100 M", 100_000_000, { goal: "largeLight", when: "gpu" }),
+    adamCase("32 M", 32_000_000, { goal: "largeLight", when: "gpu" }),
   ],
 };
