@@ -25,6 +25,7 @@ export {
   defaultFeatures,
   extractFeatures,
   type FeatureOptions,
+  featureSettings,
   type FeatureSettings,
   pipelineFeatures,
   type PipelineOptions,

@@ -44,9 +44,11 @@ export async function runJobs<Input, Output>(
   const threads = threadCount(inputs, work);
   const handles = threads === 1 ? [] : Array.from({ length: threads }, () => platform.spawn()).filter((handle) => handle !== undefined);
   if (handles.length === 0) return runHere(job, inputs, order, work, board, onOutput);
+  const settled = new AbortController(); // takes the abort listener off again: signals may live long
   try {
-    return await runOnWorkers(job, inputs, order, work, board, handles, onOutput);
+    return await runOnWorkers(job, inputs, order, work, board, handles, settled.signal, onOutput);
   } finally {
+    settled.abort();
     for (const handle of handles) handle.terminate();
   }
 }
@@ -99,6 +101,7 @@ function runOnWorkers<Input, Output>(
   work: PoolWork<Input>,
   board: ProgressBoard,
   handles: readonly WorkerHandle[],
+  settled: AbortSignal,
   onOutput?: (output: Output, index: number) => void,
 ): Promise<Output[]> {
   return new Promise((resolve, reject) => {
@@ -106,7 +109,7 @@ function runOnWorkers<Input, Output>(
     const queue = [...order];
     let open = inputs.length;
     if (open === 0) resolve(outputs);
-    work.signal?.addEventListener("abort", () => reject(work.signal?.reason as Error), { once: true });
+    work.signal?.addEventListener("abort", () => reject(work.signal?.reason as Error), { once: true, signal: settled });
 
     const receive = (message: FromWorker, feed: () => void): void => {
       if (message.kind === "progress") board.report(message.id, message.fraction, message.detail);
