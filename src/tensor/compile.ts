@@ -39,6 +39,7 @@ export async function compile<T>(
   step: (...inputs: Tensor[]) => T,
   options: CompileOptions = {},
 ): Promise<Program<T>> {
+  device.check();
   const held: Storage[] = [];
   try {
     const { placeholders, outputs, dispatches, memory, intermediates } = owning(device, held, () => plan(device, inputs, step, options));

@@ -116,6 +116,7 @@ export class Device {
 
   /** Replaces a tensor's elements. */
   write(tensor: Tensor, values: TypedArray): void {
+    this.check();
     if (values.length !== tensor.size) {
       throw new ShapeError({ where: "write", expected: `${tensor.size} values for ${formatShape(tensor.shape)}`, got: `${values.length}` });
     }
@@ -206,6 +207,7 @@ export class Device {
   }
 
   #uninitialised(shape: Shape, dtype: Dtype, what: string): Tensor {
+    this.check();
     const storage = this.scopes.allocate(sizeOf(shape) * BYTES_PER_ELEMENT, what);
     return new Tensor(this, shape, dtype, storage);
   }
