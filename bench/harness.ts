@@ -60,17 +60,24 @@ export async function interleave(
   signal?: AbortSignal,
 ): Promise<number[][]> {
   const calls: number[] = [];
-  for (const contender of contenders) calls.push(await callsPerSample(contender, plan, clock));
+  for (const contender of contenders) {
+    checkSignal(signal);
+    calls.push(await callsPerSample(contender, plan, clock));
+  }
   const samples: number[][] = contenders.map(() => []);
   const began = clock();
   for (let round = 0; round < plan.rounds; round++) {
     if (round >= plan.leastRounds && clock() - began > plan.budget) break;
     for (const [index, contender] of contenders.entries()) {
-      if (signal?.aborted === true) throw new Interrupted("stopped before the case was over");
+      checkSignal(signal);
       samples[index]!.push(await sample(contender, calls[index]!, clock));
     }
   }
   return samples;
+}
+
+function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new Interrupted("stopped before the case was over");
 }
 
 export interface Timing {

@@ -1,5 +1,5 @@
 /** `npm run bench`: Trama against TensorFlow.js on the same adapter, in one run. */
-import { TramaError } from "../src/errors.ts";
+import { OptionError, TramaError } from "../src/errors.ts";
 import { openDevice, type AdapterOptions, type Device } from "../src/tensor/index.ts";
 import { copyBandwidth } from "./bandwidth.ts";
 import type { Case, Suite } from "./case.ts";
@@ -10,7 +10,7 @@ import type { CaseResult } from "./measure.ts";
 import { parseOptions, type BenchOptions } from "./options.ts";
 import { profileTable } from "./profile.ts";
 import { headerOf, type Header } from "./report/header.ts";
-import { recordsOf, writeRecords } from "./report/records.ts";
+import { checkWritable, recordsOf, writeRecords } from "./report/records.ts";
 import { asMarkdown, asText, COLUMNS, extraLines, rowsOf } from "./report/table.ts";
 import type { Surroundings } from "./report/verdicts.ts";
 import { runSuites, type Listener } from "./run.ts";
@@ -28,9 +28,16 @@ function chosenSuites({ quick, only }: BenchOptions, onGpu: boolean): Suite[] {
   const wanted = (suite: string, { name, when = "always" }: Case) =>
     (when === "always" || (when === "full" && !quick) || (when === "gpu" && onGpu)) &&
     (only === null || only.test(`${suite}: ${name}`));
-  return SUITES.map(({ name, cases }) => ({ name, cases: cases.filter((each) => wanted(name, each)) })).filter(
+  const chosen = SUITES.map(({ name, cases }) => ({ name, cases: cases.filter((each) => wanted(name, each)) })).filter(
     ({ cases }) => cases.length > 0,
   );
+  if (chosen.length > 0) return chosen;
+  throw new OptionError({
+    where: "--only",
+    expected: "a pattern that some case matches",
+    got: String(only),
+    advice: "see `npm run bench -- --list`",
+  });
 }
 
 /** Aborts at the first Ctrl-C; the second one ends the process as usual. */
@@ -57,6 +64,7 @@ function printing(surroundings: Surroundings): Listener {
   return {
     onCase: (result) => console.log(`  ${result.trama ? "measured" : "FAILED  "}  ${result.of.name}`),
     onSuite(_, results) {
+      if (results.length === 0) return;
       const rows = results.flatMap((result) => rowsOf(result, surroundings));
       console.log(`\n${[asText([COLUMNS, ...rows]), ...results.flatMap(extraLines)].join("\n")}\n`);
     },
@@ -82,6 +90,8 @@ function conclude(results: readonly CaseResult[], signal: AbortSignal): void {
 }
 
 async function bench(device: Device, options: BenchOptions, adapterOptions: AdapterOptions): Promise<void> {
+  const adapter = adapterClass(device);
+  const suites = chosenSuites(options, adapter === "gpu");
   const signal = interruptible();
   const plan = options.quick ? QUICK : FULL;
   const trama = tramaEngine(device);
@@ -89,9 +99,7 @@ async function bench(device: Device, options: BenchOptions, adapterOptions: Adap
   for (const name of options.against) peers.push(await tfjsEngine(name, device, adapterOptions));
   const header = headerOf(device, peers);
   say(header);
-  const adapter = adapterClass(device);
   const surroundings = { adapter, bandwidth: adapter === "gpu" ? await copyBandwidth(device, plan) : null };
-  const suites = chosenSuites(options, adapter === "gpu");
   const results = await runSuites(suites, { trama, peers, plan, signal }, printing(surroundings));
   if (options.markdown) printMarkdown(header, results, surroundings);
   if (options.json !== null) {
@@ -115,6 +123,7 @@ async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (!options) return;
   if (options.list) return list(options);
+  if (options.json !== null) checkWritable(options.json);
   const adapterOptions = options.adapter === null ? {} : { adapter: options.adapter };
   const device = await openDevice(adapterOptions);
   try {

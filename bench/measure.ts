@@ -62,12 +62,13 @@ async function enter(engine: Engine, load: () => Promise<Loaded>): Promise<Entra
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 
 /** Peers that can do the case and agree with us, and those that cannot, with what they said. */
-async function admit(of: Case, { trama, peers }: Bench, ours: Entrant) {
+async function admit(of: Case, { trama, peers, signal }: Bench, ours: Entrant) {
   const admitted: Entrant[] = [];
   const refused = new Map<Engine, string>();
   const expected = await ours.contender.values();
   let mismatch: string | null = null;
   for (const peer of peers) {
+    if (signal.aborted) break;
     try {
       const entrant = await enter(peer, () => of.tfjs(peer, trama));
       const got = await entrant.contender.values();

@@ -31,7 +31,7 @@ function patternFrom(text: string): RegExp {
   }
 }
 
-/** Parses arguments. Throws `OptionError` for a wrong one, after commander has said what is wrong; null after `--help`. */
+/** Parses arguments. Throws `OptionError` for a wrong one; null after `--help`. */
 export function parseOptions(args: readonly string[]): BenchOptions | null {
   const command = new Command("npm run bench --")
     .description("Measures Trama against other engines on one adapter, in one process, in turn.")
@@ -43,13 +43,17 @@ export function parseOptions(args: readonly string[]): BenchOptions | null {
     .option("--markdown", "print the results as Markdown tables too", false)
     .option("--profile", "time each kernel of the training steps instead", false)
     .option("--list", "name the cases and end", false)
+    .configureOutput({ writeErr: () => undefined }) // what is wrong is said once, by our error
     .exitOverride();
   try {
     command.parse([...args], { from: "user" });
   } catch (cause) {
     if (!(cause instanceof CommanderError)) throw cause;
     if (cause.exitCode === 0) return null;
-    throw new OptionError({ where: "bench", expected: "options as in --help", got: cause.message }, { cause });
+    throw new OptionError(
+      { where: "bench", expected: "options as in --help", got: cause.message.replace(/^error: /, "") },
+      { cause },
+    );
   }
   const {
     only = null,

@@ -1,6 +1,7 @@
 /** Results for machines: one flat record for each case and engine. */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
-import { FormatError } from "../../src/errors.ts";
+import { accessSync, constants, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { OptionError } from "../../src/errors.ts";
 import type { Engine } from "../engine.ts";
 import type { CaseResult, Measurement, PeerResult } from "../measure.ts";
 import type { Spread } from "../statistics.ts";
@@ -82,6 +83,15 @@ export function recordsOf(
   return [own, ...result.peers.map((peer) => peerRecord(result, peer, header, surroundings))];
 }
 
+/** Throws, before anything is measured, where `path` could not be written. */
+export function checkWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw unwritable(cause);
+  }
+}
+
 /** Writes the whole file or none of it. */
 export function writeRecords(path: string, records: readonly BenchRecord[]): void {
   const draft = `${path}.${process.pid}.part`;
@@ -90,8 +100,12 @@ export function writeRecords(path: string, records: readonly BenchRecord[]): voi
     renameSync(draft, path);
   } catch (cause) {
     rmSync(draft, { force: true });
-    const got = cause instanceof Error ? cause.message : String(cause);
-    const advice = "choose a file in a folder that exists and can be written";
-    throw new FormatError({ where: "--json", expected: "a file that can be written", got, advice }, { cause });
+    throw unwritable(cause);
   }
+}
+
+function unwritable(cause: unknown): OptionError {
+  const got = cause instanceof Error ? cause.message : String(cause);
+  const advice = "choose a file in a folder that exists and can be written";
+  return new OptionError({ where: "--json", expected: "a file that can be written", got, advice }, { cause });
 }
