@@ -149,6 +149,16 @@ test("averaged SGD comes near the optimum of dual coordinate descent", async () 
   }
 });
 
+test("averaged SGD does not run away from long rows or large class weights", async () => {
+  const { points, labels } = clouds(300, 5, 2, 12);
+  const long = points.map((point, i) => (i % 50 === 0 ? point.map((x) => 100 * x) : point));
+  for (const loss of ["hinge", "squared-hinge"] as const) {
+    const model = await trainLinear(long, labels, { loss, solver: "sgd", maxEpochs: 30, classWeight: { 0: 20 } }, alone);
+    const nothing = labels.reduce((sum, label) => sum + (label === 0 ? 20 : 1), 0); // the objective of w = 0
+    assert.ok((model.problems[0]?.objective ?? NaN) < nothing, `${loss} ${model.problems[0]?.objective} < ${nothing}`);
+  }
+});
+
 test("a warm start from another C needs fewer passes and ends at the same place", async () => {
   const problem = clouds(600, 15, 3, 2);
   const near = await trainLinear(problem.points, problem.labels, { C: 0.9 }, alone);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import ndarray from "ndarray";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError, OptionError, ShapeError, type TramaError } from "../../src/errors.ts";
+import { DataError, NumericError, OptionError, ShapeError, type TramaError } from "../../src/errors.ts";
 import { type Features, labelsFromDecisions, svcDecisions, svcPredict, svcProbabilities, trainSvc } from "../../src/svm/index.ts";
 import { coupleProbabilities, fitSigmoid, sigmoidProbability } from "../../src/svm/svc/platt.ts";
 import { runJobs } from "../../src/svm/workers/pool.ts";
@@ -184,6 +184,15 @@ test("badly scaled, contradictory data ends, and the warning says how far from t
   assert.is(warnings.length, 1);
   assert.match(warnings[0] as string, /after 500 iterations with a KKT violation of .*, above the tolerance of 0.001/);
   assert.ok((model.problems[0]?.violation ?? 0) > 1e-3);
+});
+
+test("numbers too large for the kernel are an error, not a silent nonsense", async () => {
+  const points = [[1e30, 1], [-1e30, 2], [3e30, 3], [-2e30, 1]];
+  for (const kernel of [{ type: "rbf", gamma: 1 }, { type: "linear" }, { type: "polynomial", gamma: 1, degree: 9 }]) {
+    const error = await refusal(points, [0, 1, 0, 1], { kernel });
+    assert.instance(error, NumericError, kernel.type);
+    assert.match(error.message, "scale the features");
+  }
 });
 
 test("a kernel that is not positive definite ends too", async () => {

@@ -10,6 +10,7 @@
  * Why a centre for RBF: distances do not change when everything is moved, but ‖x‖² + ‖z‖² − 2⟨x, z⟩ loses all digits when
  * the data lie far from the origin (features around 1000 with a spread of 1). So the mean is taken off first.
  */
+import { NumericError } from "../../errors.ts";
 import type { FeatureMatrix } from "../features.ts";
 import { alignedBytes, type Placed, type Workspace } from "../wasm/workspace.ts";
 import { fromDotProducts, type KernelSettings } from "./kernels.ts";
@@ -91,15 +92,19 @@ export class KernelRows {
     this.queries.view.fill(this.addresses.view[position] as number);
     this.outs.view.fill(this.spare.at);
     this.workspace.loops.dots(this.queries.at, this.addresses.at, this.outs.at, position, position + 1, this.rowBytes);
-    this.norms.view[position] = this.spare.view[position] as number;
+    const norm = this.spare.view[position] as number;
+    if (!Number.isFinite(norm)) throw tooLarge(`a squared length of ${norm}`);
+    this.norms.view[position] = norm;
   }
 
-  /** K(x, x) of the row at `position`. */
+  /** K(x, x) of the row at `position`. Throws `NumericError` where it is not finite. */
   diagonal(position: number): number {
     if (this.kernel.type === "rbf") return 1;
     this.spare.view[0] = this.norms.view[position] as number;
     fromDotProducts(this.kernel, this.spare.view, 0, 1);
-    return this.spare.view[0];
+    const value = this.spare.view[0];
+    if (!Number.isFinite(value)) throw tooLarge(`K(x, x) = ${value}`);
+    return value;
   }
 
   /** Exchanges the rows at two positions. */
@@ -141,6 +146,14 @@ export class KernelRows {
     }
   }
 }
+
+const tooLarge = (got: string): NumericError =>
+  new NumericError({
+    where: "svm kernel",
+    expected: "finite kernel values",
+    got,
+    advice: "scale the features, or lower gamma or degree",
+  });
 
 export function exchange(list: { [index: number]: number }, a: number, b: number): void {
   const held = list[a] as number;

@@ -13,6 +13,7 @@
  * Sources: S. Shalev-Shwartz et al., "Pegasos", Math. Programming 127, 2011; W. Xu, "Towards Optimal One Pass Large Scale
  * Learning with Averaged Stochastic Gradient Descent", arXiv 1107.2490 (§4.2, the averaging trick).
  */
+import { NumericError } from "../../errors.ts";
 import { Random } from "../random.ts";
 import { withWorkspace } from "../wasm/workspace.ts";
 import type { JobContext } from "../workers/job.ts";
@@ -35,9 +36,12 @@ async function descend(rows: DenseRows, { y, costs }: LinearProblem, settings: L
   const [v, corrections] = [rows.weights(), rows.weights()];
   const order = Int32Array.from({ length: rows.count }, (_, i) => i);
   const random = new Random(settings.seed);
-  // The first steps have the length that a typical row asks for, not 1/λ.
-  const typical = Array.from({ length: Math.min(64, rows.count) }, (_, i) => rows.squaredLength(i)).reduce((a, b) => a + b, 0) / Math.min(64, rows.count);
-  const offset = Math.max(2, typical / lambda);
+  // No step may overshoot the margin of the longest and most costly row, or the iterates would grow without end.
+  let steepest = 0;
+  for (let i = 0; i < rows.count; i++) {
+    steepest = Math.max(steepest, (rows.squaredLength(i) * (costs[i] as number)) / meanCost);
+  }
+  const offset = Math.max(2, (steepest * (settings.loss === "hinge" ? 1 : 2)) / lambda);
   let [scale, scaleSum, averaged, t] = [1, 0, 0, 0];
   for (let epoch = 0; epoch < settings.maxEpochs; epoch++) {
     random.shuffle(order, rows.count);
@@ -76,6 +80,9 @@ async function descend(rows: DenseRows, { y, costs }: LinearProblem, settings: L
   for (let i = 0; i < rows.count; i++) {
     const loss = Math.max(0, 1 - (y[i] as number) * rows.dot(v, i));
     objective += (costs[i] as number) * (settings.loss === "hinge" ? loss : loss * loss);
+  }
+  if (!Number.isFinite(objective)) {
+    throw new NumericError({ where: "trainLinear", expected: "a finite objective", got: String(objective), advice: "scale the features" });
   }
   return { ...rows.split(v), alpha: new Float64Array(0), epochs: settings.maxEpochs, objective, relativeGap: NaN, converged: true };
 }

@@ -13,6 +13,7 @@
  * stopping, ρ). Differs from LIBSVM in that no gradient of bounded multipliers is kept: rebuilding takes rows
  * in blocks, which is cheap here.
  */
+import { NumericError } from "../../errors.ts";
 import { blockRows, RowCache, slotCount } from "../kernel/cache.ts";
 import { centreOf, exchange, KernelRows, slack } from "../kernel/rows.ts";
 import type { KernelSettings } from "../kernel/kernels.ts";
@@ -220,6 +221,14 @@ class SmoSolver {
     for (let t = 0; t < this.count; t++) {
       alpha[this.samples[t] as number] = this.alpha[t] as number;
       objective += (this.alpha[t] as number) * ((this.y[t] as number) * (this.gradient.view[t] as number) - 1);
+    }
+    if (!Number.isFinite(objective)) {
+      throw new NumericError({
+        where: "trainSvc",
+        expected: "finite kernel values",
+        got: `an objective of ${objective / 2}`,
+        advice: "scale the features, or lower gamma, degree or C",
+      });
     }
     return {
       alpha,
