@@ -30,7 +30,7 @@ export class Random {
     return result;
   }
 
-  /** A whole number from 0 to `limit` − 1. (The bias for limits far below 2³² is below 1e-5.) */
+  /** A whole number from 0 to `limit` − 1. (Its bias is at most `limit` / 2³².) */
   below(limit: number): number {
     return Math.floor((this.next() / 2 ** 32) * limit);
   }

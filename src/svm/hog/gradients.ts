@@ -45,7 +45,7 @@ interface GradientTable {
 const tableSide = 511;
 const tables = new Map<string, GradientTable>();
 
-/** The table for these settings, built on first use (about 15 ms) and kept: there are few settings in one run. */
+/** The table for these settings, built on first use and kept: there are few settings in one run. */
 function tableFor(settings: HogSettings): GradientTable {
   const key = `${settings.orientations}/${settings.signed}`;
   const known = tables.get(key);

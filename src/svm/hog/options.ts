@@ -18,7 +18,10 @@ export type BlockNorm = "L1" | "L1-sqrt" | "L2" | "L2-Hys";
 export interface HogOptions {
   /** Bins of gradient direction. Default 9. */
   readonly orientations?: number;
-  /** Size of a cell in pixels. Default 8 × 8. Pixels right of and below the last whole cell do not vote. */
+  /**
+   * Size of a cell in pixels. Default 8 × 8. Pixels right of and below the last whole cell do not vote (with
+   * `trilinear` interpolation, those near it still share in its cells).
+   */
   readonly pixelsPerCell?: Extent;
   /** Size of a block in cells. Default 3 × 3. */
   readonly cellsPerBlock?: Extent;

@@ -1,12 +1,12 @@
 /**
  * A least-recently-used cache of kernel rows with a byte budget (LIBSVM's `Cache`).
  *
- * Why: the solver comes back to the same few support vectors thousands of times; a kernel row costs about as much as a
- * hundred of its steps. Rows are kept as float32 in slots of one size. Under shrinking a row may hold only its first
+ * Why: the solver comes back to the same support vectors again and again, and a kernel row costs far more than one of its
+ * steps. Rows are kept as float32 in slots of one size. Under shrinking a row may hold only its first
  * `length` columns; it is extended in place when more are wanted.
  *
- * Why a missing row is not computed alone: `rows.ts` computes eight for little more than the price of two. So the solver is
- * asked which rows it will probably want next.
+ * Why a missing row is not computed alone: `rows.ts` reads the data once for a whole block of rows. So the solver is asked
+ * which rows it will probably want next.
  */
 import { OptionError } from "../../errors.ts";
 import type { Workspace } from "../wasm/workspace.ts";

@@ -1,7 +1,7 @@
 /**
  * Runs a list of jobs, in this thread or on several workers, and gives the outputs in the order of the inputs.
  *
- * Why the dearest first: pairs of classes differ tenfold in cost. Started last, the dearest would run alone while the
+ * Why the dearest first: pairs of classes differ widely in cost. Started last, the dearest would run alone while the
  * other cores wait.
  */
 import { DeviceError, OptionError } from "../../errors.ts";
