@@ -5,10 +5,34 @@
  */
 export * from "./errors.ts";
 export { compile, Device, holding, keep, openDevice, scope, Tensor, valueAndGradients } from "./tensor/index.ts";
-export type { AdapterCandidate, DeviceOptions, Dtype, MemoryCounters, Program, Shape, TensorSpec } from "./tensor/index.ts";
+export type {
+  AdapterCandidate,
+  DeviceOptions,
+  Dtype,
+  MemoryCounters,
+  Program,
+  Shape,
+  TensorSpec,
+} from "./tensor/index.ts";
 export * from "./nn/index.ts";
 export * from "./train/index.ts";
-export { imageDataset, loadFashionMnist, selectImages, stratifiedSplit, syntheticGarments, takeImages } from "./data/index.ts";
+export {
+  imageDataset,
+  loadFashionMnist,
+  selectImages,
+  stratifiedSplit,
+  syntheticGarments,
+  takeImages,
+} from "./data/index.ts";
 export type { FashionMnist, FashionMnistOptions, ImageDataset } from "./data/index.ts";
-export { describeModel, load, loadBytes, loadWeights, loadWeightsBytes, save, saveBytes, VERSION } from "./weights/index.ts";
+export {
+  describeModel,
+  load,
+  loadBytes,
+  loadWeights,
+  loadWeightsBytes,
+  save,
+  saveBytes,
+  VERSION,
+} from "./weights/index.ts";
 export type { ModelDescription, SaveOptions } from "./weights/index.ts";

@@ -1,5 +1,18 @@
 // node examples/node/tenLines.js   (after `npm ci && npm run build`)
-import { build, conv2d, dense, evaluate, fit, flatten, loadFashionMnist, maxPool2d, openDevice, progress, sequential, takeImages } from "trama";
+import {
+  build,
+  conv2d,
+  dense,
+  evaluate,
+  fit,
+  flatten,
+  loadFashionMnist,
+  maxPool2d,
+  openDevice,
+  progress,
+  sequential,
+  takeImages,
+} from "trama";
 
 const device = await openDevice();
 const { train, test } = await loadFashionMnist();

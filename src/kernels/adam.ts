@@ -50,10 +50,16 @@ export interface UpdateInputs {
 /** One thread takes four elements, and finds all buffers equally long. */
 export function checkFlat(where: string, parameters: Tensor, others: Readonly<Record<string, Tensor>>): void {
   if (parameters.size % 4 !== 0) {
-    throw new ShapeError({ where, expected: "a multiple of four parameters", got: formatShape(parameters.shape), advice: "pad the flat buffer" });
+    throw new ShapeError({
+      where,
+      expected: "a multiple of four parameters",
+      got: formatShape(parameters.shape),
+      advice: "pad the flat buffer",
+    });
   }
   for (const [name, { size, shape }] of Object.entries(others)) {
-    if (size !== parameters.size) throw new ShapeError({ where, expected: `${parameters.size} values in ${name}`, got: formatShape(shape) });
+    if (size !== parameters.size)
+      throw new ShapeError({ where, expected: `${parameters.size} values in ${name}`, got: formatShape(shape) });
   }
 }
 

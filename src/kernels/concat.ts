@@ -1,6 +1,17 @@
 /** Concatenate along one axis: each tensor's rows are stored into their part of the result. */
 import { ShapeError } from "../errors.ts";
-import { COPY, defineKernel, defineOp, formatShape, normaliseAxes, run, runMapOn, sizeOf, stridesOf, viewOperand } from "../tensor/index.ts";
+import {
+  COPY,
+  defineKernel,
+  defineOp,
+  formatShape,
+  normaliseAxes,
+  run,
+  runMapOn,
+  sizeOf,
+  stridesOf,
+  viewOperand,
+} from "../tensor/index.ts";
 import type { Shape, Tensor } from "../tensor/index.ts";
 
 const pasteKernel = defineKernel({

@@ -83,7 +83,13 @@ function defineUnary(name: UnaryName): (x: Tensor) => Tensor {
     },
     backward(dy, saved) {
       const named: Record<string, Tensor> = { dy, ...saved };
-      return [runMap(gradient, gradient.parameters.map((word) => named[word]!), dy.shape)];
+      return [
+        runMap(
+          gradient,
+          gradient.parameters.map((word) => named[word]!),
+          dy.shape,
+        ),
+      ];
     },
   });
 }
@@ -102,7 +108,14 @@ function defineBinary(name: keyof typeof binary): (a: Tensor, b: Tensor) => Tens
       const gradientOf = (index: 0 | 1, shape: Shape): Tensor | null => {
         if (!wants[index]) return null;
         const { parameters, body } = gradients[index]!;
-        const full = body === "dy" ? dy : runMap(gradients[index]!, parameters.map((word) => named[word]!), dy.shape);
+        const full =
+          body === "dy"
+            ? dy
+            : runMap(
+                gradients[index]!,
+                parameters.map((word) => named[word]!),
+                dy.shape,
+              );
         return sumTo(full, shape);
       };
       return [gradientOf(0, saved.a.shape), gradientOf(1, saved.b.shape)];

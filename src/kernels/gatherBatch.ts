@@ -67,15 +67,29 @@ export interface Normalisation {
 }
 
 /** Images `[rows, height, width, channels]` (f32) and labels `[rows]` (u32) of one batch. */
-export function gatherBatch(data: ByteImages, place: BatchPlace, { scale, shift }: Normalisation): { x: Tensor; y: Tensor } {
+export function gatherBatch(
+  data: ByteImages,
+  place: BatchPlace,
+  { scale, shift }: Normalisation,
+): { x: Tensor; y: Tensor } {
   const size = sizeOf(data.imageShape);
   if (size % 4 !== 0) {
-    throw new ShapeError({ where: "gatherBatch", expected: "images of a multiple of four values", got: formatShape(data.imageShape) });
+    throw new ShapeError({
+      where: "gatherBatch",
+      expected: "images of a multiple of four values",
+      got: formatShape(data.imageShape),
+    });
   }
   const { order, cursor, rows, stride, batches, offset = 0 } = place;
   const sizes = { row: size / 4, batches, stride, offset };
   const shape = [rows, ...data.imageShape];
-  const { x } = run(imageKernel, { pixels: data.pixels, order, cursor }, { x: shape }, { ...sizes, scale, shift }, { constants: { width: 4 } });
+  const { x } = run(
+    imageKernel,
+    { pixels: data.pixels, order, cursor },
+    { x: shape },
+    { ...sizes, scale, shift },
+    { constants: { width: 4 } },
+  );
   const { y } = run(labelKernel, { labels: data.labels, order, cursor }, { y: [rows] }, sizes);
   return { x, y };
 }

@@ -29,9 +29,18 @@ export interface Direction {
 }
 
 /** Resolves options for an image `[batch, height, width, channels]` and a kernel size; throws what cannot be. */
-export function windowGeometry(where: string, image: Shape, kernel: Pair, options: WindowOptions): [Direction, Direction] {
+export function windowGeometry(
+  where: string,
+  image: Shape,
+  kernel: Pair,
+  options: WindowOptions,
+): [Direction, Direction] {
   if (image.length !== 4) {
-    throw new ShapeError({ where, expected: "an image batch [batch, height, width, channels]", got: formatShape(image) });
+    throw new ShapeError({
+      where,
+      expected: "an image batch [batch, height, width, channels]",
+      got: formatShape(image),
+    });
   }
   const sizes = pair(where, "kernel size", kernel);
   const strides = pair(where, "stride", options.stride ?? 1);
@@ -58,7 +67,11 @@ export function windowGeometry(where: string, image: Shape, kernel: Pair, option
 function pair(where: string, what: string, value: Pair): readonly [number, number] {
   const both = typeof value === "number" ? ([value, value] as const) : value;
   if (both.length === 2 && both.every((part) => Number.isInteger(part) && part > 0)) return both;
-  throw new OptionError({ where, expected: `a ${what} of one or two positive whole numbers`, got: JSON.stringify(value) });
+  throw new OptionError({
+    where,
+    expected: `a ${what} of one or two positive whole numbers`,
+    got: JSON.stringify(value),
+  });
 }
 
 function resolvePadding(

@@ -28,7 +28,13 @@ function extents(a: Tensor, b: Tensor, { transposeA = false, transposeB = false 
 }
 
 /** The product itself, not recorded: a contraction with one tap, whose rows are "images" of one pixel. */
-function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, epilogue: MapProgram = IDENTITY): Tensor {
+function product(
+  a: Tensor,
+  b: Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+  epilogue: MapProgram = IDENTITY,
+): Tensor {
   const { m, k, n } = extents(a, b, { transposeA, transposeB });
   const sizes = {
     m, n, taps: 1, channels: k, pixels: 1, ow: 1, h: 1, w: 1, kw: 1,

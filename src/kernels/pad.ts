@@ -4,7 +4,17 @@
  *   pad:   y[i + before] = x[i], the value elsewhere          slice: y[i] = x[i + begin]
  */
 import { ShapeError } from "../errors.ts";
-import { COPY, defineKernel, defineOp, formatShape, run, runMapOn, sizeOf, stridesOf, viewOperand } from "../tensor/index.ts";
+import {
+  COPY,
+  defineKernel,
+  defineOp,
+  formatShape,
+  run,
+  runMapOn,
+  sizeOf,
+  stridesOf,
+  viewOperand,
+} from "../tensor/index.ts";
 import type { Shape, Tensor } from "../tensor/index.ts";
 
 /** Rows of an axis and of all inside it move together, so one kernel pads one axis at a time. */
@@ -48,7 +58,8 @@ function cut(x: Tensor, begin: Shape, size: Shape): Tensor {
 /** Surrounds `x` with `value` (default 0): `widths[axis]` is `[before, after]`. */
 export const pad = defineOp("pad", {
   forward(x: Tensor, widths: Padding, value: number = 0) {
-    const legal = widths.length === x.shape.length && widths.flat().every((width) => Number.isInteger(width) && width >= 0);
+    const legal =
+      widths.length === x.shape.length && widths.flat().every((width) => Number.isInteger(width) && width >= 0);
     if (!legal) {
       throw new ShapeError({
         where: "pad",

@@ -50,7 +50,10 @@ function elements(constants: Constants): number {
 /** Runs `body` for each element of the window of output pixel `o`; rows r and columns q lie inside the image. */
 function overWindow({ kh, kw, sh, sw, padded }: Windows, body: string): string {
   if (!padded) {
-    return each(kh * kw, (tap) => `{ let r = o.y * ${sh}u + ${Math.floor(tap / kw)}u; let q = o.z * ${sw}u + ${tap % kw}u; ${body} }`);
+    return each(
+      kh * kw,
+      (tap) => `{ let r = o.y * ${sh}u + ${Math.floor(tap / kw)}u; let q = o.z * ${sw}u + ${tap % kw}u; ${body} }`,
+    );
   }
   return `${clipped({ kh, kw, sh, sw, padded })} for (var r = r0; r < r1; r++) { for (var q = q0; q < q1; q++) { ${body} } }`;
 }
@@ -180,7 +183,11 @@ interface PoolGeometry {
   readonly constants: Constants & Windows;
 }
 
-function poolGeometry(where: string, shape: Shape, { size, stride = size, padding = "valid" }: PoolOptions): PoolGeometry {
+function poolGeometry(
+  where: string,
+  shape: Shape,
+  { size, stride = size, padding = "valid" }: PoolOptions,
+): PoolGeometry {
   const [vertical, horizontal] = windowGeometry(where, shape, size, { stride, padding });
   checkPadding(where, vertical);
   checkPadding(where, horizontal);
@@ -200,7 +207,11 @@ function poolGeometry(where: string, shape: Shape, { size, stride = size, paddin
 /** Every window must see at least one real element: a mean or maximum of padding alone means nothing. */
 function checkPadding(where: string, { before, after, kernel }: Direction): void {
   if (before < kernel && after < kernel) return;
-  throw new OptionError({ where, expected: `padding smaller than the window (${kernel})`, got: `${before} and ${after}` });
+  throw new OptionError({
+    where,
+    expected: `padding smaller than the window (${kernel})`,
+    got: `${before} and ${after}`,
+  });
 }
 
 /**

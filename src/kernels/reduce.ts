@@ -6,7 +6,17 @@
  * Axes that are not neighbours are reduced one group after the other. A long axis is cut into blocks, whose results are
  * reduced in turn: there is work for every core, and the rounding error grows with the block, not with the axis.
  */
-import { defineKernel, defineOp, formatShape, normaliseAxes, run, runMap, sameShape, sizeOf, Tensor } from "../tensor/index.ts";
+import {
+  defineKernel,
+  defineOp,
+  formatShape,
+  normaliseAxes,
+  run,
+  runMap,
+  sameShape,
+  sizeOf,
+  Tensor,
+} from "../tensor/index.ts";
 import type { MapFunction, Shape } from "../tensor/index.ts";
 import { ShapeError } from "../errors.ts";
 import { reshape } from "./reshape.ts";
@@ -91,7 +101,11 @@ function plan(where: string, shape: Shape, { axes, keepDims = false }: ReduceOpt
     if (!reduced.includes(to - 1)) continue;
     let from = to - 1;
     while (from > 0 && reduced.includes(from - 1)) from--;
-    groups.push({ outer: sizeOf(current.slice(0, from)), k: sizeOf(current.slice(from, to)), inner: sizeOf(current.slice(to)) });
+    groups.push({
+      outer: sizeOf(current.slice(0, from)),
+      k: sizeOf(current.slice(from, to)),
+      inner: sizeOf(current.slice(to)),
+    });
     current = current.map((extent, axis) => (axis >= from && axis < to ? 1 : extent));
     to = from + 1;
   }
@@ -140,9 +154,14 @@ export const mean = defineOp("mean", {
   forward(x: Tensor, options: ReduceOptions = {}) {
     const { outShape, kept, groups, count } = plan("mean", x.shape, options);
     const total = reshape.raw(sumGroups(x, groups), outShape);
-    return { output: runMap(SCALE, [total, x.device.constant(1 / count)], outShape), saved: { shape: x.shape, kept, count } };
+    return {
+      output: runMap(SCALE, [total, x.device.constant(1 / count)], outShape),
+      saved: { shape: x.shape, kept, count },
+    };
   },
-  backward: (dy, { shape, kept, count }) => [runMap(SCALE, [reshape.raw(dy, kept), dy.device.constant(1 / count)], shape)],
+  backward: (dy, { shape, kept, count }) => [
+    runMap(SCALE, [reshape.raw(dy, kept), dy.device.constant(1 / count)], shape),
+  ],
 });
 
 /** Maximum over neighbouring axes. Where several elements are greatest, the first in row order gets the gradient. */
@@ -151,7 +170,12 @@ export const max = defineOp("max", {
     const { outShape, groups } = plan("max", x.shape, options);
     const [group, second] = groups;
     if (second) {
-      throw new ShapeError({ where: "max", expected: "neighbouring axes", got: formatShape(options.axes ?? []), advice: "reduce them one by one" });
+      throw new ShapeError({
+        where: "max",
+        expected: "neighbouring axes",
+        got: formatShape(options.axes ?? []),
+        advice: "reduce them one by one",
+      });
     }
     if (!group) return { output: reshape.raw(x, outShape), saved: null };
     const { y, winner } = maxGroup(x, group, null);

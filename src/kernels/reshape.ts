@@ -24,7 +24,9 @@ function resolveShape(from: Shape, to: Shape): Shape {
   const size = sizeOf(from);
   const known = sizeOf(to.filter((extent) => extent !== -1));
   const resolved = to.map((extent) => (extent === -1 ? size / known : extent));
-  const legal = to.filter((extent) => extent === -1).length <= 1 && resolved.every((extent) => Number.isInteger(extent) && extent > 0);
+  const legal =
+    to.filter((extent) => extent === -1).length <= 1 &&
+    resolved.every((extent) => Number.isInteger(extent) && extent > 0);
   if (legal && sizeOf(resolved) === size) return resolved;
   throw new ShapeError({
     where: "reshape",

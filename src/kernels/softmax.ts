@@ -64,7 +64,9 @@ function define(name: string, log: boolean): (x: Tensor, axis?: number) => Tenso
       const { y } = run(forward, { x }, { y: x.shape }, sizes, { threads, constants });
       return { output: y, saved: { y, sizes, threads } };
     },
-    backward: (dy, { y, sizes, threads }) => [run(backward, { dy, y }, { dx: y.shape }, sizes, { threads, constants }).dx],
+    backward: (dy, { y, sizes, threads }) => [
+      run(backward, { dy, y }, { dx: y.shape }, sizes, { threads, constants }).dx,
+    ],
   });
 }
 

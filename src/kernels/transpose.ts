@@ -5,7 +5,17 @@ import { COPY, defineOp, formatShape, runMapOn, stridesOf, viewOperand, type Ten
 function permute(x: Tensor, permutation: readonly number[]): Tensor {
   const shape = permutation.map((axis) => x.shape[axis]!);
   const strides = stridesOf(x.shape);
-  return runMapOn(COPY, [viewOperand(x, shape, permutation.map((axis) => strides[axis]!))], shape);
+  return runMapOn(
+    COPY,
+    [
+      viewOperand(
+        x,
+        shape,
+        permutation.map((axis) => strides[axis]!),
+      ),
+    ],
+    shape,
+  );
 }
 
 /** Axis k of the result is axis `permutation[k]` of `x`; default: all axes reversed. */
@@ -14,9 +24,18 @@ export const transpose = defineOp("transpose", {
     const rank = x.shape.length;
     const sorted = [...permutation].sort((a, b) => a - b);
     if (sorted.length !== rank || sorted.some((axis, index) => axis !== index)) {
-      throw new ShapeError({ where: "transpose", expected: `a permutation of ${rank} axes`, got: formatShape(permutation) });
+      throw new ShapeError({
+        where: "transpose",
+        expected: `a permutation of ${rank} axes`,
+        got: formatShape(permutation),
+      });
     }
     return { output: permute(x, permutation), saved: permutation };
   },
-  backward: (dy, permutation) => [permute(dy, permutation.map((_, axis) => permutation.indexOf(axis)))],
+  backward: (dy, permutation) => [
+    permute(
+      dy,
+      permutation.map((_, axis) => permutation.indexOf(axis)),
+    ),
+  ],
 });

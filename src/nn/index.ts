@@ -1,6 +1,15 @@
 /** Models: layers, initial values, optimisers. */
 export { glorotUniform, heNormal, initialisers, type Initialiser, type InitialiserName } from "./initialisers.ts";
-export type { BuiltLayer, CallContext, Json, Layer, LayerBuilder, LayerConfig, LayerSummary, Parameter } from "./layer.ts";
+export type {
+  BuiltLayer,
+  CallContext,
+  Json,
+  Layer,
+  LayerBuilder,
+  LayerConfig,
+  LayerSummary,
+  Parameter,
+} from "./layer.ts";
 export * from "./layers/index.ts";
 export { build, Model, parametersOf, type ModelOptions, type ParameterChunk } from "./model.ts";
 export { adam, sgd, type Optimizer } from "./optimizers.ts";

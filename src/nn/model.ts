@@ -1,10 +1,26 @@
 /** A model: layers built for one input shape, with their parameters on a device. */
 import { ShapeError } from "../errors.ts";
 import type { Normalisation } from "../kernels/index.ts";
-import { BINDING_ALIGNMENT, BYTES_PER_ELEMENT, type Device, formatShape, keep, RandomStream, sizeOf, Tensor } from "../tensor/index.ts";
+import {
+  BINDING_ALIGNMENT,
+  BYTES_PER_ELEMENT,
+  type Device,
+  formatShape,
+  keep,
+  RandomStream,
+  sizeOf,
+  Tensor,
+} from "../tensor/index.ts";
 import type { Shape } from "../tensor/index.ts";
 import { initialisers } from "./initialisers.ts";
-import { LayerBuilder, type BuiltLayer, type CallContext, type Layer, type LayerSummary, type Parameter } from "./layer.ts";
+import {
+  LayerBuilder,
+  type BuiltLayer,
+  type CallContext,
+  type Layer,
+  type LayerSummary,
+  type Parameter,
+} from "./layer.ts";
 
 export interface ModelOptions {
   /** Shape of one input, without the batch: `[28, 28, 1]`. */
@@ -81,7 +97,11 @@ export class Model {
   /** The layers applied to a batch `[batch, …input]`. */
   call(x: Tensor, context: CallContext): Tensor {
     if (x.shape.length !== this.input.length + 1 || this.input.some((extent, axis) => extent !== x.shape[axis + 1])) {
-      throw new ShapeError({ where: "model", expected: `a batch of ${formatShape(this.input)}`, got: formatShape(x.shape) });
+      throw new ShapeError({
+        where: "model",
+        expected: `a batch of ${formatShape(this.input)}`,
+        got: formatShape(x.shape),
+      });
     }
     return this.#layer.call(x, context);
   }

@@ -26,7 +26,8 @@ export function adam(options: AdamOptions & { readonly learningRate?: number } =
     name: "adam",
     learningRate,
     slots: ["mean", "square"],
-    step: (parameters, { mean, square }, inputs) => adamStep(parameters, { mean: mean!, square: square! }, inputs, rest),
+    step: (parameters, { mean, square }, inputs) =>
+      adamStep(parameters, { mean: mean!, square: square! }, inputs, rest),
   };
 }
 

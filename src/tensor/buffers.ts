@@ -30,6 +30,7 @@ export function sizeClass(bytes: number): number {
 // GPUBufferUsage by value: the global of that name exists in pages but not in Node.
 const COPY_SRC = 0x4;
 const COPY_DST = 0x8;
+const UNIFORM = 0x40;
 const STORAGE = 0x80;
 
 export class BufferPool {
@@ -68,7 +69,7 @@ export class BufferPool {
     };
   }
 
-  /** A storage buffer of at least `bytes`. Throws `DeviceError` where the adapter or the budget cannot hold it. */
+  /** A buffer for data or uniforms of at least `bytes`. Throws `DeviceError` where the adapter or the budget cannot hold it. */
   acquire(bytes: number, what: string): GPUBuffer {
     const size = this.#fittingClass(bytes, what);
     const recycled = this.#free.get(size)?.pop();
@@ -129,6 +130,6 @@ export class BufferPool {
       });
     }
     this.#created++;
-    return this.#device.createBuffer({ size, usage: STORAGE | COPY_SRC | COPY_DST, label: what });
+    return this.#device.createBuffer({ size, usage: STORAGE | UNIFORM | COPY_SRC | COPY_DST, label: what });
   }
 }

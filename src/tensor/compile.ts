@@ -26,9 +26,6 @@ export interface CompileOptions {
   readonly fuse?: boolean;
 }
 
-const UNIFORM = 0x40;
-const COPY_DST = 0x8;
-
 /**
  * Compiles `step`, a function of tensors, into a program. `step` runs once, now, and must not depend on the values of
  * its tensors. What it returns (a tensor, or arrays and plain objects of them) is overwritten by every run.
@@ -42,8 +39,10 @@ export async function compile<T>(
   device.check();
   const held: Storage[] = [];
   try {
-    const { placeholders, outputs, dispatches, memory, intermediates } = owning(device, held, () => plan(device, inputs, step, options));
-    const steps = await build(device, dispatches);
+    const { placeholders, outputs, dispatches, memory, intermediates, uniforms } = owning(device, held, () =>
+      plan(device, inputs, step, options),
+    );
+    const steps = await build(device, dispatches, uniforms);
     for (const storage of intermediates) storage.buffer = null; // bound for good, and nobody else's to read
     return new Program(device, placeholders, outputs, steps, dispatches, held, memory);
   } catch (error) {
@@ -65,7 +64,12 @@ function owning<T>(device: Device, held: Storage[], body: () => T): T {
 }
 
 /** All that can be done before pipelines exist: tracing, fusion, memory. */
-function plan<T>(device: Device, inputs: readonly TensorSpec[], step: (...inputs: Tensor[]) => T, options: CompileOptions) {
+function plan<T>(
+  device: Device,
+  inputs: readonly TensorSpec[],
+  step: (...inputs: Tensor[]) => T,
+  options: CompileOptions,
+) {
   const placeholders = inputs.map(({ shape, dtype }) => device.zeros(shape, dtype));
   const { outputs, dispatches: traced } = trace(device, () => step(...placeholders));
   const returned = new Set(tensorsIn(outputs).map(({ storage }) => storage));
@@ -114,15 +118,17 @@ function allocate(device: Device, dispatches: readonly Dispatch[], returned: Rea
     planned: slots.reduce((sum, { bytes }) => sum + bytes, 0),
     unshared: intermediates.reduce((sum, { bytes }) => sum + bytes, 0),
   };
-  return { memory, intermediates };
+  const uniforms = device.scopes.allocate(
+    Math.max(1, dispatches.length) * BINDING_ALIGNMENT,
+    "program uniforms",
+  ).buffer!;
+  return { memory, intermediates, uniforms };
 }
 
 /** Pipelines all at once, uniforms in one buffer, a bind group for each dispatch. */
-async function build(device: Device, dispatches: readonly Dispatch[]): Promise<Step[]> {
+async function build(device: Device, dispatches: readonly Dispatch[], uniforms: GPUBuffer): Promise<Step[]> {
   const pipelines = await device.wait(compiled(dispatches.map((dispatch) => device.pipelines.getAsync(dispatch))));
-  const size = Math.max(1, dispatches.length) * BINDING_ALIGNMENT;
-  const uniforms = device.gpu.createBuffer({ size, usage: UNIFORM | COPY_DST, label: "program uniforms" });
-  const data = new DataView(new ArrayBuffer(size));
+  const data = new DataView(new ArrayBuffer(dispatches.length * BINDING_ALIGNMENT));
   const steps = dispatches.map((dispatch, index): Step => {
     const { pipeline, layout } = pipelines[index]!;
     const offset = index * BINDING_ALIGNMENT;

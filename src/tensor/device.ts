@@ -89,7 +89,11 @@ export class Device {
     checkShape("tensor", shape);
     const data = Array.isArray(values) ? new Float32Array(values as readonly number[]) : (values as TypedArray);
     if (data.length !== sizeOf(shape)) {
-      throw new ShapeError({ where: "tensor", expected: `${sizeOf(shape)} values for ${formatShape(shape)}`, got: `${data.length}` });
+      throw new ShapeError({
+        where: "tensor",
+        expected: `${sizeOf(shape)} values for ${formatShape(shape)}`,
+        got: `${data.length}`,
+      });
     }
     const dtype: Dtype = data instanceof Float32Array ? "f32" : data instanceof Uint32Array ? "u32" : "i32";
     const tensor = this.#uninitialised(shape, dtype, "tensor");
@@ -118,10 +122,18 @@ export class Device {
   write(tensor: Tensor, values: TypedArray): void {
     this.check();
     if (values.length !== tensor.size) {
-      throw new ShapeError({ where: "write", expected: `${tensor.size} values for ${formatShape(tensor.shape)}`, got: `${values.length}` });
+      throw new ShapeError({
+        where: "write",
+        expected: `${tensor.size} values for ${formatShape(tensor.shape)}`,
+        got: `${values.length}`,
+      });
     }
     if (viewAs(tensor.dtype, new ArrayBuffer(0)).constructor !== values.constructor) {
-      throw new DtypeError({ where: "write", expected: `values of dtype ${tensor.dtype}`, got: values.constructor.name });
+      throw new DtypeError({
+        where: "write",
+        expected: `values of dtype ${tensor.dtype}`,
+        got: values.constructor.name,
+      });
     }
     this.flush(); // recorded kernels must see the old values
     this.gpu.queue.writeBuffer(bufferOf(tensor, "write"), tensor.byteOffset, values);
@@ -225,7 +237,9 @@ export class Device {
 
   #acquireStaging(bytes: number): GPUBuffer {
     const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
-    return this.#staging.get(size)?.pop() ?? this.gpu.createBuffer({ size, usage: MAP_READ | COPY_DST, label: "readback" });
+    return (
+      this.#staging.get(size)?.pop() ?? this.gpu.createBuffer({ size, usage: MAP_READ | COPY_DST, label: "readback" })
+    );
   }
 
   #releaseStaging(buffer: GPUBuffer): void {

@@ -60,7 +60,13 @@ export class Eager implements Executor {
     if (!this.#encoder) return;
     this.#pass?.end();
     if (this.#uniformsUsed > 0) {
-      this.#device.gpu.queue.writeBuffer(this.#uniformBuffer!, 0, this.#uniforms.buffer, 0, this.#uniformsUsed * BINDING_ALIGNMENT);
+      this.#device.gpu.queue.writeBuffer(
+        this.#uniformBuffer!,
+        0,
+        this.#uniforms.buffer,
+        0,
+        this.#uniformsUsed * BINDING_ALIGNMENT,
+      );
     }
     this.#device.gpu.queue.submit([this.#encoder.finish()]);
     this.abandon();

@@ -21,7 +21,8 @@ export function tensorsOf(dispatch: Dispatch): Tensor[] {
 export function packUniforms(dispatch: Dispatch, view: DataView, byteOffset: number): void {
   let offset = byteOffset;
   for (const [name, type, value] of uniformsOf(dispatch)) {
-    if (Number.isNaN(value) && type !== "f32") throw new Error(`kernel ${dispatch.kernel.name}: uniform ${name} was not given`);
+    if (Number.isNaN(value) && type !== "f32")
+      throw new Error(`kernel ${dispatch.kernel.name}: uniform ${name} was not given`);
     if (type === "u32") view.setUint32(offset, value, true);
     else if (type === "i32") view.setInt32(offset, value, true);
     else view.setFloat32(offset, value, true);
@@ -40,10 +41,19 @@ export function uniformBytes(dispatch: Dispatch): number {
   return Math.ceil((uniformsOf(dispatch).length * 4) / 16) * 16;
 }
 
-export function bindGroup(device: GPUDevice, dispatch: Dispatch, layout: GPUBindGroupLayout, uniforms: UniformSlice | null): GPUBindGroup {
+export function bindGroup(
+  device: GPUDevice,
+  dispatch: Dispatch,
+  layout: GPUBindGroupLayout,
+  uniforms: UniformSlice | null,
+): GPUBindGroup {
   const entries: GPUBindGroupEntry[] = tensorsOf(dispatch).map((tensor, index) => ({
     binding: index + 1,
-    resource: { buffer: bufferOf(tensor, dispatch.kernel.name), offset: tensor.byteOffset, size: Math.ceil(tensor.bytes / 16) * 16 },
+    resource: {
+      buffer: bufferOf(tensor, dispatch.kernel.name),
+      offset: tensor.byteOffset,
+      size: Math.ceil(tensor.bytes / 16) * 16,
+    },
   }));
   if (uniforms) entries.unshift({ binding: 0, resource: uniforms });
   return device.createBindGroup({ label: dispatch.kernel.name, layout, entries });
@@ -56,7 +66,9 @@ export function bufferOf(tensor: Tensor, where: string): GPUBuffer {
   throw new DeviceError({
     where,
     expected: "a tensor that is alive",
-    got: storage.freed ? "one that was freed at the end of its scope" : "one that exists only inside a compiled program",
+    got: storage.freed
+      ? "one that was freed at the end of its scope"
+      : "one that exists only inside a compiled program",
     advice: "return it from the scope or program, or keep() it",
   });
 }

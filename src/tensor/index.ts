@@ -4,7 +4,15 @@ export { Device, type KernelVariant } from "./device.ts";
 export { BYTES_PER_ELEMENT, type Dtype, type TypedArray } from "./dtype.ts";
 export { BINDING_ALIGNMENT } from "./encode.ts";
 export { defineKernel, type Constants, type Dispatch, type Kernel, type Width } from "./kernel.ts";
-export { IDENTITY, operandFor, viewOperand, type MapFunction, type MapProgram, type MapStep, type Operand } from "./map.ts";
+export {
+  IDENTITY,
+  operandFor,
+  viewOperand,
+  type MapFunction,
+  type MapProgram,
+  type MapStep,
+  type Operand,
+} from "./map.ts";
 export { defineOp } from "./op.ts";
 export { openDevice, type DeviceOptions } from "./openDevice.ts";
 export type { AdapterCandidate, AdapterKind, AdapterOptions, ChosenAdapter } from "./platform.ts";
@@ -13,6 +21,15 @@ export { Program, type KernelReport, type KernelTime } from "./program.ts";
 export { philox, RandomStream, seedKey, toUnit } from "./random.ts";
 export { COPY, copyInto, run, runMap, runMapOn, type RunOptions } from "./run.ts";
 export { free, holding, keep, scope } from "./scope.ts";
-export { broadcastShapes, checkShape, formatShape, normaliseAxes, sameShape, sizeOf, stridesOf, type Shape } from "./shape.ts";
+export {
+  broadcastShapes,
+  checkShape,
+  formatShape,
+  normaliseAxes,
+  sameShape,
+  sizeOf,
+  stridesOf,
+  type Shape,
+} from "./shape.ts";
 export { valueAndGradients } from "./tape.ts";
 export { Tensor } from "./tensor.ts";

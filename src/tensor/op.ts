@@ -12,11 +12,15 @@ export interface OpDefinition<A extends readonly unknown[], S> {
    * From dL/dy to dL/dx for each tensor among the arguments, in order of appearance; null for one that cannot have a
    * gradient. `wants[k]` is false where nobody asks for the k-th: return null and save the work.
    */
-  readonly backward: "not differentiable" | ((dy: Tensor, saved: S, wants: readonly boolean[]) => readonly (Tensor | null)[]);
+  readonly backward:
+    "not differentiable" | ((dy: Tensor, saved: S, wants: readonly boolean[]) => readonly (Tensor | null)[]);
 }
 
 /** Makes the function that users call. Its tensor arguments may stand alone, in arrays, or in an options object. */
-export function defineOp<A extends readonly unknown[], S>(name: string, definition: OpDefinition<A, S>): (...args: A) => Tensor {
+export function defineOp<A extends readonly unknown[], S>(
+  name: string,
+  definition: OpDefinition<A, S>,
+): (...args: A) => Tensor {
   const { forward, backward } = definition;
   return (...args) => {
     const { output, saved } = forward(...args);

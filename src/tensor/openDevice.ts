@@ -40,7 +40,9 @@ const WANTED_LIMITS = [
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const chosen = await chooseAdapter(options);
-  const requiredFeatures = WANTED_FEATURES.filter((feature) => chosen.adapter.features.has(feature)) as GPUFeatureName[];
+  const requiredFeatures = WANTED_FEATURES.filter((feature) =>
+    chosen.adapter.features.has(feature),
+  ) as GPUFeatureName[];
   const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((limit) => [limit, chosen.adapter.limits[limit]]));
   try {
     const gpu = await chosen.adapter.requestDevice({ requiredFeatures, requiredLimits, label: "trama" });
@@ -61,7 +63,9 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
 
 /** On the CPU registers and shuffles win; on a GPU, and without subgroups, tiles in workgroup memory. */
 function variantOf({ kind, subgroupSize }: ChosenAdapter): KernelVariant {
-  const forced = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env?.["TRAMA_VARIANT"];
+  const forced = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env?.[
+    "TRAMA_VARIANT"
+  ];
   if (forced === undefined || forced === "") return kind === "software" && subgroupSize > 0 ? "subgroup" : "tiled";
   if (forced === "tiled" || (forced === "subgroup" && subgroupSize > 0)) return forced;
   throw new DeviceError({

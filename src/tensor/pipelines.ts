@@ -34,7 +34,11 @@ export class PipelineCache {
     const known = this.#pipelines.get(key);
     if (known) return known;
     const made = this.#describe(dispatch);
-    const entry = { pipeline: this.#device.createComputePipeline(made.descriptor), layout: made.layout, source: made.source };
+    const entry = {
+      pipeline: this.#device.createComputePipeline(made.descriptor),
+      layout: made.layout,
+      source: made.source,
+    };
     this.#pipelines.set(key, entry);
     return entry;
   }
@@ -106,7 +110,12 @@ async function explain(kernel: string, source: string, module: GPUShaderModule, 
     ? `line ${message.lineNum}, column ${message.linePos}: ${message.message}\n${excerpt(source, message.lineNum)}`
     : String(cause instanceof Error ? cause.message : cause);
   return new DeviceError(
-    { where: `kernel "${kernel}"`, expected: "WGSL that this adapter compiles", got, advice: "mend the kernel's source" },
+    {
+      where: `kernel "${kernel}"`,
+      expected: "WGSL that this adapter compiles",
+      got,
+      advice: "mend the kernel's source",
+    },
     { cause },
   );
 }

@@ -19,7 +19,9 @@ interface Life {
 
 export function planSlots(dispatches: readonly Dispatch[]): Slot[] {
   const slots: { bytes: number; lives: Life[] }[] = [];
-  const lives = [...livesOf(dispatches).values()].sort((a, b) => b.storage.bytes - a.storage.bytes || a.first - b.first);
+  const lives = [...livesOf(dispatches).values()].sort(
+    (a, b) => b.storage.bytes - a.storage.bytes || a.first - b.first,
+  );
   for (const life of lives) {
     const free = slots.find((slot) => slot.lives.every((other) => other.last < life.first || life.last < other.first));
     if (free) free.lives.push(life);

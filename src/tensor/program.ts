@@ -139,7 +139,12 @@ export class Program<T> {
   #check(): void {
     this.device.check();
     if (!this.#disposed) return;
-    throw new DeviceError({ where: "program", expected: "a program in use", got: "one that was disposed of", advice: "compile it again" });
+    throw new DeviceError({
+      where: "program",
+      expected: "a program in use",
+      got: "one that was disposed of",
+      advice: "compile it again",
+    });
   }
 
   #write(values: readonly TypedArray[]): void {
@@ -153,7 +158,11 @@ export class Program<T> {
         throw new ShapeError({ where: "program", expected, got: `${given.length}` });
       }
       if (viewAs(input.dtype, new ArrayBuffer(0)).constructor !== given.constructor) {
-        throw new DtypeError({ where: "program", expected: `${input.dtype} for input ${index}`, got: given.constructor.name });
+        throw new DtypeError({
+          where: "program",
+          expected: `${input.dtype} for input ${index}`,
+          got: given.constructor.name,
+        });
       }
       this.device.write(input, given);
     });

@@ -62,7 +62,10 @@ export class RandomStream {
   /** Next 32-bit word. */
   word(): number {
     if (this.#words.length === 0) {
-      this.#words = philox([this.#block >>> 0, Math.floor(this.#block / 2 ** 32), 0, this.#stream], this.#key).reverse();
+      this.#words = philox(
+        [this.#block >>> 0, Math.floor(this.#block / 2 ** 32), 0, this.#stream],
+        this.#key,
+      ).reverse();
       this.#block++;
     }
     return this.#words.pop()!;

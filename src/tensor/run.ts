@@ -39,7 +39,11 @@ export function run<I extends string, O extends string, U extends string>(
   const where = kernel.name === mapKernel.name ? epilogue.steps[0]!.call.name : kernel.name;
   checkDtypes(where, sources, Object.values(kernel.inputs));
   checkDtypes(where, updates, Object.values(kernel.updates));
-  checkDtypes(where, operands, operands.map(() => "f32"));
+  checkDtypes(
+    where,
+    operands,
+    operands.map(() => "f32"),
+  );
   const names = Object.keys(kernel.outputs) as O[];
   const made = names.map((name) => {
     const wanted = outputs[name];
@@ -66,7 +70,8 @@ export function run<I extends string, O extends string, U extends string>(
 function checkDtypes(where: string, tensors: readonly Tensor[], types: readonly BindingType[]): void {
   tensors.forEach(({ dtype, shape }, index) => {
     const expected = dtypeOf(types[index]!);
-    if (dtype !== expected) throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });
+    if (dtype !== expected)
+      throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });
   });
 }
 

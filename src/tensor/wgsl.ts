@@ -39,7 +39,11 @@ export function bindingsOf(dispatch: Dispatch): Binding[] {
     Object.entries(bindings).map(([name, type]) => ({ name, element: wgslType(type, width), writable }));
   return [
     ...declare(kernel.inputs, false),
-    ...epilogue.operands.map((operand, k) => ({ name: `e${k}`, element: operandElement(operand, width), writable: false })),
+    ...epilogue.operands.map((operand, k) => ({
+      name: `e${k}`,
+      element: operandElement(operand, width),
+      writable: false,
+    })),
     ...declare(kernel.updates, true),
     ...declare(kernel.outputs, true),
   ];
@@ -49,7 +53,13 @@ export function bindingsOf(dispatch: Dispatch): Binding[] {
 export function uniformsOf(dispatch: Dispatch): [name: string, type: string, value: number][] {
   const { kernel, uniforms, epilogue } = dispatch;
   const [threads, row] = linearGrid(dispatch);
-  const entries: [string, string, number][] = kernel.grid === "threads" ? [["gridThreads", "u32", threads], ["gridRow", "u32", row]] : [];
+  const entries: [string, string, number][] =
+    kernel.grid === "threads"
+      ? [
+          ["gridThreads", "u32", threads],
+          ["gridRow", "u32", row],
+        ]
+      : [];
   for (const [name, type] of Object.entries(kernel.uniforms)) entries.push([name, type, uniforms[name] ?? Number.NaN]);
   const width = widthOf(dispatch.constants);
   epilogue.operands.forEach((operand, k) => {

@@ -1,10 +1,18 @@
 /** Loss and accuracy on labelled images, and predictions for unlabelled ones. */
 import { OptionError, ShapeError } from "../errors.ts";
 import type { ImageDataset } from "../data/index.ts";
-import { advance, collectRows, gatherBatch, softmax, softmaxCrossEntropy, tally, type BatchPlace } from "../kernels/index.ts";
+import {
+  advance,
+  collectRows,
+  gatherBatch,
+  softmax,
+  softmaxCrossEntropy,
+  tally,
+  type BatchPlace,
+} from "../kernels/index.ts";
 import type { CallContext, Model } from "../nn/index.ts";
-import { compile, holding, keep, sizeOf, type Program, type Tensor } from "../tensor/index.ts";
-import { checkDataset, upload, type ResidentDataset } from "./residentDataset.ts";
+import { compile, holding, sizeOf, type Program, type Tensor } from "../tensor/index.ts";
+import { checkDataset, upload, type Hold, type ResidentDataset } from "./residentDataset.ts";
 
 export interface Evaluation {
   /** Mean cross entropy, in nats. */
@@ -49,16 +57,19 @@ export class Inference {
     model: Model,
     data: ResidentDataset,
     batchSize: number,
+    hold: Hold,
     visit: (logits: Tensor, labels: Tensor, place: BatchPlace) => void,
   ): Promise<Inference> {
     const { device } = model;
     const size = Math.min(batchSize, data.count);
     const full = Math.floor(data.count / size);
     const rest = data.count - full * size;
-    const order = keep(device.tensor(Uint32Array.from({ length: data.count }, (_, index) => index)));
-    const cursor = keep(device.zeros([1], "u32"));
+    const order = hold(device.tensor(Uint32Array.from({ length: data.count }, (_, index) => index)));
+    const cursor = hold(device.zeros([1], "u32"));
     const place = { order, cursor, stride: size };
-    const parts: { place: BatchPlace; times: number }[] = [{ place: { ...place, rows: size, batches: full }, times: full }];
+    const parts: { place: BatchPlace; times: number }[] = [
+      { place: { ...place, rows: size, batches: full }, times: full },
+    ];
     if (rest > 0) parts.push({ place: { ...place, rows: rest, batches: 1, offset: full * size }, times: 1 });
     const programs = await Promise.all(
       parts.map(async (part) => {
@@ -95,9 +106,9 @@ export class Evaluator {
     this.#totals = totals;
   }
 
-  static async compile(model: Model, data: ResidentDataset, batchSize = DEFAULT_BATCH): Promise<Evaluator> {
-    const totals = keep(model.device.zeros([3]));
-    const inference = await Inference.compile(model, data, batchSize, (logits, labels) =>
+  static async compile(model: Model, data: ResidentDataset, hold: Hold, batchSize = DEFAULT_BATCH): Promise<Evaluator> {
+    const totals = hold(model.device.zeros([3]));
+    const inference = await Inference.compile(model, data, batchSize, hold, (logits, labels) =>
       tally(totals, softmaxCrossEntropy(logits, labels), logits, labels),
     );
     return new Evaluator(inference, totals);
@@ -125,7 +136,7 @@ export async function evaluate(model: Model, dataset: ImageDataset, options: Bat
   checkDataset("evaluate", model, dataset);
   const batchSize = checkBatchSize("evaluate", options.batchSize ?? DEFAULT_BATCH);
   return holding(async (hold) => {
-    const evaluator = await Evaluator.compile(model, upload(model.device, dataset, hold), batchSize);
+    const evaluator = await Evaluator.compile(model, upload(model.device, dataset, hold), hold, batchSize);
     try {
       return await evaluator.run();
     } finally {
@@ -147,7 +158,11 @@ export async function predict(model: Model, images: Uint8Array, options: BatchOp
   const size = sizeOf(model.input);
   const count = images.length / size;
   if (!Number.isInteger(count) || count === 0) {
-    throw new ShapeError({ where: "predict", expected: `a multiple of ${size} bytes, one image each`, got: `${images.length}` });
+    throw new ShapeError({
+      where: "predict",
+      expected: `a multiple of ${size} bytes, one image each`,
+      got: `${images.length}`,
+    });
   }
   const batchSize = checkBatchSize("predict", options.batchSize ?? DEFAULT_BATCH);
   const classes = model.output[0]!;
@@ -156,7 +171,7 @@ export async function predict(model: Model, images: Uint8Array, options: BatchOp
     const results = hold(device.zeros([count, classes]));
     const data = upload(device, dataset, hold);
     const collect = (logits: Tensor, _: Tensor, place: BatchPlace) => collectRows(softmax(logits), place, results);
-    const inference = await Inference.compile(model, data, batchSize, collect);
+    const inference = await Inference.compile(model, data, batchSize, hold, collect);
     try {
       inference.run();
       return (await results.read()) as Float32Array<ArrayBuffer>;

@@ -51,7 +51,14 @@ export type FitSettings = Required<Omit<FitOptions, "validation" | "signal">> & 
 
 /** Checks the options and fills in the defaults. */
 function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSettings {
-  const { epochs = 5, batchSize = 128, optimizer = adam(), seed = model.seed, shuffle = true, callbacks = [] } = options;
+  const {
+    epochs = 5,
+    batchSize = 128,
+    optimizer = adam(),
+    seed = model.seed,
+    shuffle = true,
+    callbacks = [],
+  } = options;
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new OptionError({ where: "fit", expected: "at least one epoch", got: String(epochs) });
   }
@@ -60,7 +67,17 @@ function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSe
   checkDataset("fit", model, training);
   if (validation) checkDataset("fit, validation", model, validation);
   const size = Math.min(batchSize, training.count);
-  return { epochs, batchSize: size, optimizer, seed, shuffle, callbacks, training, validation, signal: options.signal ?? null };
+  return {
+    epochs,
+    batchSize: size,
+    optimizer,
+    seed,
+    shuffle,
+    callbacks,
+    training,
+    validation,
+    signal: options.signal ?? null,
+  };
 }
 
 /** The share is drawn class by class, so that both parts look alike. */

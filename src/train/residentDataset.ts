@@ -5,6 +5,9 @@ import type { ImageDataset } from "../data/index.ts";
 import type { Model } from "../nn/index.ts";
 import { formatShape, sameShape, type Device, type Shape, type Tensor } from "../tensor/index.ts";
 
+/** Takes charge of a tensor until some work is over; see `holding`. */
+export type Hold = (tensor: Tensor) => Tensor;
+
 /** What an upload needs to know of a data set. */
 export type UploadableImages = Pick<ImageDataset, "images" | "labels" | "count" | "origin"> & { readonly shape: Shape };
 
@@ -13,7 +16,7 @@ export interface ResidentDataset extends ByteImages {
 }
 
 /** Uploads images and labels; `hold` decides how long the tensors live. */
-export function upload(device: Device, dataset: UploadableImages, hold: (tensor: Tensor) => Tensor): ResidentDataset {
+export function upload(device: Device, dataset: UploadableImages, hold: Hold): ResidentDataset {
   const { images, labels, shape, count, origin } = dataset;
   const limit = device.gpu.limits.maxStorageBufferBindingSize;
   if (images.byteLength > limit) {
@@ -34,7 +37,11 @@ export function upload(device: Device, dataset: UploadableImages, hold: (tensor:
 /** Throws unless the model can learn from, or be judged on, this data set. */
 export function checkDataset(where: string, model: Model, { shape, classNames, origin }: ImageDataset): void {
   if (!sameShape(model.input, shape)) {
-    throw new ShapeError({ where, expected: `images of ${formatShape(model.input)}, the model's input`, got: `${formatShape(shape)} in "${origin}"` });
+    throw new ShapeError({
+      where,
+      expected: `images of ${formatShape(model.input)}, the model's input`,
+      got: `${formatShape(shape)} in "${origin}"`,
+    });
   }
   if (model.output.length !== 1 || model.output[0]! < classNames.length) {
     throw new DataError({

@@ -4,7 +4,7 @@ import { copyInto, RandomStream, type Program, type Tensor } from "../tensor/ind
 import type { EpochResult, StopReason, TrainingResult } from "./callbacks.ts";
 import { asEvaluation, Evaluator, type Evaluation } from "./evaluate.ts";
 import type { FitSettings } from "./fit.ts";
-import { upload } from "./residentDataset.ts";
+import { upload, type Hold } from "./residentDataset.ts";
 import { compileStep, createState, type TrainingState } from "./trainingStep.ts";
 
 /** Stream of random numbers for the order of images; others belong to layers and initial values. */
@@ -55,7 +55,7 @@ export class TrainingRun {
   }
 
   /** Uploads the data and compiles everything. */
-  static async prepare(model: Model, settings: FitSettings, hold: (tensor: Tensor) => Tensor): Promise<TrainingRun> {
+  static async prepare(model: Model, settings: FitSettings, hold: Hold): Promise<TrainingRun> {
     const began = performance.now();
     const { device } = model;
     const { training, validation, batchSize, optimizer, seed } = settings;
@@ -72,7 +72,7 @@ export class TrainingRun {
         steps: place.batches,
       })),
     );
-    const evaluator = validation ? await Evaluator.compile(model, upload(device, validation, hold)) : null;
+    const evaluator = validation ? await Evaluator.compile(model, upload(device, validation, hold), hold) : null;
     const snapshots = model.chunks.map(({ values }) => hold(device.zeros(values.shape)));
     return new TrainingRun(model, settings, state, compiled, evaluator, snapshots, (performance.now() - began) / 1000);
   }
@@ -132,7 +132,8 @@ export class TrainingRun {
     const steps = this.#stepsDone - before;
     this.#trainingSeconds += (performance.now() - began) / 1000;
     this.#rowsTrained += count;
-    const validation = steps > 0 && Number.isFinite(trained.loss) && this.#evaluator ? await this.#evaluator.run() : null;
+    const validation =
+      steps > 0 && Number.isFinite(trained.loss) && this.#evaluator ? await this.#evaluator.run() : null;
     const seconds = (performance.now() - began) / 1000;
     return { epoch, steps, ...trained, validation, learningRate: optimizer.learningRate, seconds };
   }
@@ -151,7 +152,7 @@ export class TrainingRun {
     };
     let ahead: { pending: Promise<ArrayLike<number>>; step: number } | null = null;
     for (const { program, steps: all } of this.#parts) {
-      for (let left = all; left > 0 && signal?.aborted !== true && !Number.isNaN(latest.loss); ) {
+      for (let left = all; left > 0 && signal?.aborted !== true && !Number.isNaN(latest.loss);) {
         const times = Math.min(left, this.#stepsPerSubmit);
         const submitted = performance.now();
         program.run([], times);

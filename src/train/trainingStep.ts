@@ -2,7 +2,7 @@
 import { advance, gatherBatch, softmaxCrossEntropy, tally, type BatchPlace, type RandomKey } from "../kernels/index.ts";
 import type { CallContext, Model, Optimizer } from "../nn/index.ts";
 import { compile, copyInto, valueAndGradients, type Program, type Tensor } from "../tensor/index.ts";
-import type { ResidentDataset } from "./residentDataset.ts";
+import type { Hold, ResidentDataset } from "./residentDataset.ts";
 
 /** All that changes from step to step. It lives on the GPU, so that steps follow each other without the CPU. */
 export interface TrainingState {
@@ -20,7 +20,7 @@ export interface TrainingState {
   readonly slots: readonly Readonly<Record<string, Tensor>>[];
 }
 
-export function createState(model: Model, optimizer: Optimizer, images: number, hold: (tensor: Tensor) => Tensor): TrainingState {
+export function createState(model: Model, optimizer: Optimizer, images: number, hold: Hold): TrainingState {
   const { device } = model;
   return {
     step: hold(device.zeros([1], "u32")),
@@ -47,7 +47,9 @@ export function compileStep(
   const context: CallContext = { training: true, random };
   const chunks = model.chunks.filter(({ parameters }) => parameters.some(({ trainable }) => trainable));
   const trainable = chunks.flatMap(({ parameters }) => parameters.filter((parameter) => parameter.trainable));
-  const places = new Map(chunks.flatMap(({ parameters, gradientViews }) => parameters.map((p, k) => [p, gradientViews[k]!])));
+  const places = new Map(
+    chunks.flatMap(({ parameters, gradientViews }) => parameters.map((p, k) => [p, gradientViews[k]!])),
+  );
   return compile(model.device, [], () => {
     const { x, y } = gatherBatch(data, place, model.normalisation);
     const forward = () => {
@@ -56,11 +58,15 @@ export function compileStep(
       tally(state.totals, loss, logits, y);
       return loss;
     };
-    const { gradients } = valueAndGradients(forward, trainable.map(({ tensor }) => tensor));
+    const { gradients } = valueAndGradients(
+      forward,
+      trainable.map(({ tensor }) => tensor),
+    );
     trainable.forEach((parameter, index) => copyInto(gradients[index]!, places.get(parameter)!));
     const { learningRate: rate, step } = state;
     model.chunks.forEach((chunk, index) => {
-      if (chunks.includes(chunk)) optimizer.step(chunk.values, state.slots[index]!, { gradients: chunk.gradients, rate, step });
+      if (chunks.includes(chunk))
+        optimizer.step(chunk.values, state.slots[index]!, { gradients: chunk.gradients, rate, step });
     });
     advance(state.step);
     advance(state.cursor);

@@ -1,5 +1,14 @@
 /** Headless Chromium with a software WebGPU adapter, from an npm package: no browser needs to be installed. */
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
@@ -32,7 +41,9 @@ export async function launchChromium(): Promise<Browser> {
 }
 
 function environment(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 /** The package's archives hold the browser, its graphics libraries and the NSS libraries that it links to. */
@@ -66,7 +77,9 @@ export async function serve(root: string): Promise<{ origin: string; server: Ser
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     const file = join(root, normalize(pathname));
     const stream = createReadStream(file);
-    stream.on("open", () => response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }));
+    stream.on("open", () =>
+      response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }),
+    );
     stream.on("error", () => response.writeHead(404).end());
     stream.pipe(response);
   });

@@ -47,7 +47,12 @@ test("a page and Node reach the same losses from one seed on one software adapte
   const [page, node] = [await trainInPage(), await trainInNode()];
   assert.match(page.adapter, /swiftshader/i);
   assert.is(page.losses.length, 3);
-  page.losses.forEach((loss, epoch) => assert.ok(Math.abs(loss - node.losses[epoch]!) < 1e-4, `epoch ${epoch}: ${loss} in the page, ${node.losses[epoch]} in Node`));
+  page.losses.forEach((loss, epoch) =>
+    assert.ok(
+      Math.abs(loss - node.losses[epoch]!) < 1e-4,
+      `epoch ${epoch}: ${loss} in the page, ${node.losses[epoch]} in Node`,
+    ),
+  );
   assert.ok(page.losses[2]! < page.losses[0]! / 2, "the loss falls");
 });
 

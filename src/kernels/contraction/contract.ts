@@ -1,5 +1,16 @@
 /** Runs a contraction in the variant that suits the adapter and the shape. */
-import { COPY, defineKernel, run, runMapOn, viewOperand, type Device, type MapProgram, type Shape, type Tensor, type Width } from "../../tensor/index.ts";
+import {
+  COPY,
+  defineKernel,
+  run,
+  runMapOn,
+  viewOperand,
+  type Device,
+  type MapProgram,
+  type Shape,
+  type Tensor,
+  type Width,
+} from "../../tensor/index.ts";
 import type { ContractionUniforms } from "./geometry.ts";
 import { blockColumns, chooseBlock, subgroupContraction } from "./subgroup.ts";
 import { TILE, tiledContraction } from "./tiled.ts";
@@ -22,7 +33,8 @@ export function contract({ x, w, shape, sizes, bounded, fractional, epilogue }: 
   const width: Width = n % 4 === 0 ? 4 : 1;
   if (x.device.variant === "tiled") {
     const groups = [Math.ceil(m / TILE), Math.ceil(n / TILE), 1] as const;
-    return run(tiledContraction, { x, w }, { c: shape }, sizes, { constants: { width, fractional }, groups, epilogue }).c;
+    return run(tiledContraction, { x, w }, { c: shape }, sizes, { constants: { width, fractional }, groups, epilogue })
+      .c;
   }
   const right = width === 4 ? columnsTogether(w, sizes) : { w, sizes };
   const block = chooseBlock(m, n, x.device.subgroupSize, width);
@@ -38,7 +50,13 @@ function columnsTogether(w: Tensor, sizes: ContractionUniforms): { w: Tensor; si
   const shape = [taps, channels, n];
   const blocks = channels % 4 === 0 && wChannel === 1 && wColumn % 4 === 0 && wTap % 4 === 0;
   const together = blocks
-    ? run(transposeKernel, { w }, { t: shape }, { channels, n, wTap, wColumn }, { constants: { width: 4 }, threads: w.size / 16 }).t
+    ? run(
+        transposeKernel,
+        { w },
+        { t: shape },
+        { channels, n, wTap, wColumn },
+        { constants: { width: 4 }, threads: w.size / 16 },
+      ).t
     : runMapOn(COPY, [viewOperand(w, shape, [wTap, wChannel, wColumn])], shape);
   return { w: together, sizes: { ...sizes, wTap: channels * n, wChannel: n, wColumn: 1 } };
 }

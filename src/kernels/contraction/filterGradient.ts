@@ -52,7 +52,13 @@ export function filterGradient({ x, dy, shape, sizes, batch, taps, bounded }: Fi
   const outputs = { dw: splits === 1 ? shape : [splits, rows, n] };
   const { dw } = run(kernel, { x, dy }, outputs, { ...sizes, rows, lines, linesPerSplit }, { constants, groups });
   if (splits === 1) return dw;
-  return run(addPartsKernel, { parts: dw }, { dw: shape }, { splits, count: (rows * n) / width }, { constants: { width } }).dw;
+  return run(
+    addPartsKernel,
+    { parts: dw },
+    { dw: shape },
+    { splits, count: (rows * n) / width },
+    { constants: { width } },
+  ).dw;
 }
 
 /** Pixels below which a part is not worth the launch of its workgroups. */
@@ -65,5 +71,9 @@ function chooseVariant(x: Tensor, rows: number, n: number, width: Width, bounded
   }
   const block = chooseBlock(rows, n, x.device.subgroupSize, width);
   const constants: Constants = { ...block, bounded };
-  return { kernel: subgroupFilterGradient, constants, across: [Math.ceil(rows / block.rows), Math.ceil(n / blockColumns(block))] as const };
+  return {
+    kernel: subgroupFilterGradient,
+    constants,
+    across: [Math.ceil(rows / block.rows), Math.ceil(n / blockColumns(block))] as const,
+  };
 }

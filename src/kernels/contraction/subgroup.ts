@@ -63,16 +63,20 @@ function contractionSource({ bounded, fractional, ...block }: Constants): string
   const loads = Math.ceil(rows / lanes);
   const step = lanes * width;
   // Without padding or division a tap moves every place by the same distance.
-  const place = (q: number) => bounded || fractional ? boundedPlace(q, fractional) : `var at${q} = origin${q} + tapY * u.xRow + tapX * u.xColumn;`;
+  const place = (q: number) =>
+    bounded || fractional ? boundedPlace(q, fractional) : `var at${q} = origin${q} + tapY * u.xRow + tapX * u.xColumn;`;
   return /* wgsl */ `
 fn run(group: vec3u, lane: u32) {
   let firstRow = group.x * ${rows}u;
   let firstColumn = group.y * ${blockColumns(block)}u + lane * ${width}u;
-  ${each(loads, (q) => /* wgsl */ `
+  ${each(
+    loads,
+    (q) => /* wgsl */ `
   let m${q} = min(firstRow + ${q * lanes}u + lane, u.m - 1u);
   let p${q} = m${q} % u.pixels; let image${q} = (m${q} / u.pixels) * u.xBatch;
   let y${q} = (p${q} / u.ow) * u.stepY; let x${q} = (p${q} % u.ow) * u.stepX;
-  let origin${q} = image${q} + y${q} * u.xRow + x${q} * u.xColumn;`)}
+  let origin${q} = image${q} + y${q} * u.xRow + x${q} * u.xColumn;`,
+  )}
   ${each(spans, (t) => `let column${t} = min(firstColumn + ${t * step}u, u.n - ${width}u) * u.wColumn;`)}
   ${accumulators(block)}
   for (var tap = 0u; tap < u.taps; tap++) {
@@ -87,11 +91,14 @@ fn run(group: vec3u, lane: u32) {
       ${each(loads, (q) => `at${q} += u.xChannel;`, " ")}
     }
   }
-  ${each(rows, (i) => /* wgsl */ `
+  ${each(
+    rows,
+    (i) => /* wgsl */ `
   if (firstRow + ${i}u < u.m) {
     let start = ((firstRow + ${i}u) * u.n + firstColumn) / ${width}u;
     ${each(spans, (t) => `if (firstColumn + ${t * step}u < u.n) { store_c(start + ${t * lanes}u, s${i}_${t}); }`)}
-  }`)}
+  }`,
+  )}
 }`;
 }
 
@@ -113,17 +120,21 @@ function filterGradientSource({ bounded, ...block }: Constants): string {
   const { lanes, rows, spans, width } = block;
   const loads = Math.ceil(rows / lanes);
   const step = lanes * width;
-  const load = (q: number) => bounded
-    ? `let inside${q} = y + tapY${q} < u.h && column + tapX${q} < u.w; let a${q} = select(0.0, x[select(0u, at + place${q}, inside${q})], inside${q});`
-    : `let a${q} = x[at + place${q}];`;
+  const load = (q: number) =>
+    bounded
+      ? `let inside${q} = y + tapY${q} < u.h && column + tapX${q} < u.w; let a${q} = select(0.0, x[select(0u, at + place${q}, inside${q})], inside${q});`
+      : `let a${q} = x[at + place${q}];`;
   return /* wgsl */ `
 fn run(group: vec3u, lane: u32) {
   let firstRow = group.x * ${rows}u;
   let firstColumn = group.y * ${blockColumns(block)}u + lane * ${width}u;
-  ${each(loads, (q) => /* wgsl */ `
+  ${each(
+    loads,
+    (q) => /* wgsl */ `
   let r${q} = min(firstRow + ${q * lanes}u + lane, u.rows - 1u); let tap${q} = r${q} / u.channels;
   let tapY${q} = (tap${q} / u.kw) * u.tapY - u.padY; let tapX${q} = (tap${q} % u.kw) * u.tapX - u.padX; // u32 wraps: below 0 is ≥ h
-  let place${q} = tapY${q} * u.xRow + tapX${q} * u.xColumn + r${q} % u.channels;`)}
+  let place${q} = tapY${q} * u.xRow + tapX${q} * u.xColumn + r${q} % u.channels;`,
+  )}
   ${each(spans, (t) => `let column${t} = min(firstColumn + ${t * step}u, u.n - ${width}u);`)}
   ${accumulators(block)}
   let last = min((group.z + 1u) * u.linesPerSplit, u.lines);
@@ -139,11 +150,14 @@ fn run(group: vec3u, lane: u32) {
       pixel += u.n; column += u.stepX; at += u.stepX * u.xColumn;
     }
   }
-  ${each(rows, (i) => /* wgsl */ `
+  ${each(
+    rows,
+    (i) => /* wgsl */ `
   if (firstRow + ${i}u < u.rows) {
     let start = ((group.z * u.rows + firstRow + ${i}u) * u.n + firstColumn) / ${width}u;
     ${each(spans, (t) => `if (firstColumn + ${t * step}u < u.n) { store_dw(start + ${t * lanes}u, s${i}_${t}); }`)}
-  }`)}
+  }`,
+  )}
 }`;
 }
 
@@ -169,4 +183,3 @@ export function chooseBlock(rows: number, n: number, lanes: number, width: Width
 }
 
 const MOST_ROWS = 32;
-

@@ -100,8 +100,12 @@ interface TileProduct {
 /** The tile's loop: `left(row, inner, end)` times `right(inner, column, end)`, summed over inner from begin to end. */
 function tileProduct({ width, store, rows, offset, begin, end }: TileProduct): string {
   const lane = (j: number, q: number) => each(width, (z) => `s${j}[${q * width + z}]`, ", ");
-  const stores = (j: number) => each(4 / width, (q) => /* wgsl */ `
-    if (column + ${q * width}u < u.n) { ${store}(((${offset} + row + ${j}u) * u.n + column) / ${width}u + ${q}u, f32v(${lane(j, q)})); }`);
+  const stores = (j: number) =>
+    each(
+      4 / width,
+      (q) => /* wgsl */ `
+    if (column + ${q * width}u < u.n) { ${store}(((${offset} + row + ${j}u) * u.n + column) / ${width}u + ${q}u, f32v(${lane(j, q)})); }`,
+    );
   return /* wgsl */ `
 var<workgroup> tileLeft: array<array<f32, ${TILE}>, ${SLICE}>;
 var<workgroup> tileRight: array<array<f32, ${TILE}>, ${SLICE}>;
@@ -112,10 +116,13 @@ fn run(group: vec3u, lane: u32) {
   let end = ${end};
   ${each(4, (j) => `var s${j} = vec4f();`, " ")}
   for (var k = ${begin}; k < end; k += ${SLICE}u) {
-    ${each((TILE * SLICE) / INVOCATIONS, (q) => /* wgsl */ `
+    ${each(
+      (TILE * SLICE) / INVOCATIONS,
+      (q) => /* wgsl */ `
     { let z = (lane + ${q * INVOCATIONS}u) / ${TILE}u; let i = (lane + ${q * INVOCATIONS}u) % ${TILE}u;
       tileLeft[z][i] = left(group.x * ${TILE}u + i, k + z, end);
-      tileRight[z][i] = right(k + z, group.y * ${TILE}u + i, end); }`)}
+      tileRight[z][i] = right(k + z, group.y * ${TILE}u + i, end); }`,
+    )}
     workgroupBarrier();
     for (var z = 0u; z < ${SLICE}u; z++) {
       let b = vec4f(tileRight[z][c0], tileRight[z][c0 + 1u], tileRight[z][c0 + 2u], tileRight[z][c0 + 3u]);

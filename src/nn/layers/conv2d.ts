@@ -1,6 +1,12 @@
 /** Two-dimensional convolution layer over NHWC images. */
 import { OptionError } from "../../errors.ts";
-import { conv2d as convolve, windowGeometry, type FusedActivation, type PaddingOption, type Pair } from "../../kernels/index.ts";
+import {
+  conv2d as convolve,
+  windowGeometry,
+  type FusedActivation,
+  type PaddingOption,
+  type Pair,
+} from "../../kernels/index.ts";
 import type { InitialiserName } from "../initialisers.ts";
 import { configOf, expectActivation, expectRank, type Layer } from "../layer.ts";
 
@@ -25,7 +31,15 @@ export interface Conv2dOptions {
  * Parameters: `kernel` `[size, size, in, filters]` and `bias` `[filters]`.
  */
 export function conv2d(filters: number, size: Pair, options: Conv2dOptions = {}): Layer {
-  const { activation, bias = true, initialiser = "glorotUniform", name, stride = 1, padding = "valid", dilation = 1 } = options;
+  const {
+    activation,
+    bias = true,
+    initialiser = "glorotUniform",
+    name,
+    stride = 1,
+    padding = "valid",
+    dilation = 1,
+  } = options;
   return {
     kind: "conv2d",
     name,
@@ -35,7 +49,11 @@ export function conv2d(filters: number, size: Pair, options: Conv2dOptions = {})
       expectRank("conv2d", input, 3, "[height, width, channels]");
       expectActivation("conv2d", activation);
       if (!Number.isInteger(filters) || filters < 1) {
-        throw new OptionError({ where: "conv2d", expected: "a positive whole number of filters", got: String(filters) });
+        throw new OptionError({
+          where: "conv2d",
+          expected: "a positive whole number of filters",
+          got: String(filters),
+        });
       }
       const [vertical, horizontal] = windowGeometry("conv2d", [1, ...input], size, { stride, padding, dilation });
       const shape = [vertical.kernel, horizontal.kernel, input[2]!, filters];

@@ -15,7 +15,10 @@ export function dropout(rate: number, options: { readonly name?: string } = {}):
         throw new OptionError({ where: "dropout", expected: "a rate in [0, 1)", got: String(rate) });
       }
       const layer = builder.layerNumber();
-      return { output: input, call: (x, { training, random }) => (training && rate > 0 ? drop(x, rate, random(layer)) : x) };
+      return {
+        output: input,
+        call: (x, { training, random }) => (training && rate > 0 ? drop(x, rate, random(layer)) : x),
+      };
     },
   };
 }

@@ -52,5 +52,8 @@ export function layerFrom(record: LayerRecord, where: string): Layer {
       advice: "the file may come from a newer version",
     });
   }
-  return make(record.config as never, (record.children ?? []).map((child) => layerFrom(child, where)));
+  return make(
+    record.config as never,
+    (record.children ?? []).map((child) => layerFrom(child, where)),
+  );
 }
