@@ -22,7 +22,7 @@ export function packUniforms(dispatch: Dispatch, view: DataView, byteOffset: num
   let offset = byteOffset;
   for (const [name, type, value] of uniformsOf(dispatch)) {
     if (Number.isNaN(value) && type !== "f32")
-      throw new Error(`kernel ${dispatch.kernel.name}: uniform ${name} was not given`);
+      {throw new Error(`kernel ${dispatch.kernel.name}: uniform ${name} was not given`);}
     if (type === "u32") view.setUint32(offset, value, true);
     else if (type === "i32") view.setInt32(offset, value, true);
     else view.setFloat32(offset, value, true);

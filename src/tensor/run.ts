@@ -53,7 +53,7 @@ export function run<I extends string, O extends string, U extends string>(
     return new Tensor(device, wanted, dtypeOf(kernel.outputs[name]), storage);
   });
   const dispatch: Dispatch = {
-    kernel: kernel as unknown as Kernel,
+    kernel: kernel,
     constants,
     inputs: sources,
     updates,
@@ -71,7 +71,7 @@ function checkDtypes(where: string, tensors: readonly Tensor[], types: readonly 
   tensors.forEach(({ dtype, shape }, index) => {
     const expected = dtypeOf(types[index]!);
     if (dtype !== expected)
-      throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });
+      {throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });}
   });
 }
 

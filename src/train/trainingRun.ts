@@ -19,6 +19,12 @@ interface Part {
   readonly steps: number;
 }
 
+/** Steps under way: the totals that will be read after them, and how many of the epoch will be done. */
+interface Submit {
+  readonly totals: Promise<ArrayLike<number>>;
+  readonly step: number;
+}
+
 export class TrainingRun {
   readonly #model: Model;
   readonly #settings: FitSettings;
@@ -138,36 +144,44 @@ export class TrainingRun {
     return { epoch, steps, ...trained, validation, learningRate: optimizer.learningRate, seconds };
   }
 
-  /** Submits an epoch's steps, a few at a time, one submit ahead of the one that is awaited. */
+  /** Runs an epoch's steps, a few to a submit, one submit ahead of the one that is awaited. */
   async #steps(epoch: number, began: number): Promise<Evaluation> {
-    const { callbacks, signal } = this.#settings;
     const steps = this.#parts.reduce((sum, part) => sum + part.steps, 0);
     let done = 0;
     let latest: Evaluation = { loss: 0, accuracy: 0, count: 0 };
-    const settle = async (pending: Promise<ArrayLike<number>>, step: number) => {
-      latest = asEvaluation(await pending);
+    let ahead: Submit | null = null;
+    const settle = async ({ totals, step }: Submit) => {
+      latest = asEvaluation(await totals);
       const { loss, accuracy } = latest;
       const seconds = (performance.now() - began) / 1000;
-      for (const callback of callbacks) callback.onStep?.({ epoch, step, steps, loss, accuracy, seconds });
+      for (const callback of this.#settings.callbacks) callback.onStep?.({ epoch, step, steps, loss, accuracy, seconds });
     };
-    let ahead: { pending: Promise<ArrayLike<number>>; step: number } | null = null;
-    for (const { program, steps: all } of this.#parts) {
-      for (let left = all; left > 0 && signal?.aborted !== true && !Number.isNaN(latest.loss);) {
+    for (const { program, times } of this.#submits()) {
+      if (this.#settings.signal?.aborted === true || !Number.isFinite(latest.loss)) break;
+      const submitted = performance.now();
+      program.run([], times);
+      done += times;
+      const next = { totals: this.#state.totals.read(), step: done };
+      next.totals.catch(() => undefined); // awaited one submit later: until then its failure is not unhandled
+      if (this.#stepsDone === 0) await this.#measureFirst(next.totals, submitted);
+      this.#stepsDone += times;
+      if (ahead) await settle(ahead);
+      ahead = next;
+      this.#adapt(done, performance.now() - began);
+    }
+    if (ahead) await settle(ahead);
+    return latest;
+  }
+
+  /** An epoch's steps in groups, each as large as the pace so far allows. */
+  *#submits(): Generator<{ program: Program<null>; times: number }> {
+    for (const { program, steps } of this.#parts) {
+      for (let left = steps; left > 0;) {
         const times = Math.min(left, this.#stepsPerSubmit);
-        const submitted = performance.now();
-        program.run([], times);
         left -= times;
-        done += times;
-        this.#stepsDone += times;
-        const next = { pending: this.#state.totals.read(), step: done };
-        if (this.#stepsDone === times) await this.#measureFirst(next.pending, submitted);
-        if (ahead) await settle(ahead.pending, ahead.step);
-        ahead = next;
-        this.#adapt(done, performance.now() - began);
+        yield { program, times };
       }
     }
-    if (ahead) await settle(ahead.pending, ahead.step);
-    return latest;
   }
 
   async #measureFirst(pending: Promise<unknown>, submitted: number): Promise<void> {

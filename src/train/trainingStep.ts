@@ -66,7 +66,7 @@ export function compileStep(
     const { learningRate: rate, step } = state;
     model.chunks.forEach((chunk, index) => {
       if (chunks.includes(chunk))
-        optimizer.step(chunk.values, state.slots[index]!, { gradients: chunk.gradients, rate, step });
+        {optimizer.step(chunk.values, state.slots[index]!, { gradients: chunk.gradients, rate, step });}
     });
     advance(state.step);
     advance(state.cursor);

@@ -27,7 +27,10 @@ async function trainInPage(): Promise<Result> {
     const page = await browser.newPage();
     await page.goto(`${origin}/examples/browser/index.html`);
     await page.waitForSelector("body[data-result], body[data-error]", { timeout: 120_000, state: "attached" });
-    const { result, error } = await page.evaluate(() => ({ ...document.body.dataset }) as Record<string, string>);
+    const { result, error } = await page.evaluate(() => {
+      const { dataset } = document.body;
+      return { result: dataset["result"], error: dataset["error"] };
+    });
     assert.is(error, undefined);
     return JSON.parse(result!) as Result;
   } finally {

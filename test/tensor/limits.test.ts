@@ -127,8 +127,9 @@ const afterwards: Readonly<Record<string, (own: Device, x: Tensor) => unknown>> 
 
 async function wordsAfterwards(own: Device, x: Tensor): Promise<Record<string, string>> {
   const words: Record<string, string> = {};
-  for (const [name, use] of Object.entries(afterwards))
+  for (const [name, use] of Object.entries(afterwards)) {
     words[name] = await refusal(Promise.resolve().then(() => use(own, x))).catch(String);
+  }
   return words;
 }
 
