@@ -65,8 +65,9 @@ export function compileStep(
     trainable.forEach((parameter, index) => copyInto(gradients[index]!, places.get(parameter)!));
     const { learningRate: rate, step } = state;
     model.chunks.forEach((chunk, index) => {
-      if (chunks.includes(chunk))
-        {optimizer.step(chunk.values, state.slots[index]!, { gradients: chunk.gradients, rate, step });}
+      if (chunks.includes(chunk)) {
+        optimizer.step(chunk.values, state.slots[index]!, { gradients: chunk.gradients, rate, step });
+      }
     });
     advance(state.step);
     advance(state.cursor);

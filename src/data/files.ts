@@ -1,0 +1,65 @@
+/**
+ * What differs between Node and a page where files are concerned, and nothing else. `package.json` maps `#files` to
+ * `files.node.ts` or `files.browser.ts`; both export exactly the functions of `PlatformFiles`.
+ */
+import { TramaError } from "../errors.ts";
+
+/** A file cannot be read or written: missing, not allowed, disk full. */
+export class FileError extends TramaError {
+  override readonly name = "FileError";
+}
+
+/** Bytes to write: at once, or piece by piece. */
+export type FileContent = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** A download under way: what has arrived so far, kept where an interrupted run finds it again if the platform can. */
+export interface PartialFile {
+  /** Bytes that have arrived. */
+  readonly receivedBytes: number;
+  append(chunk: Uint8Array): Promise<void>;
+  /** Forgets what has arrived. */
+  reset(): Promise<void>;
+  /** All that has arrived. */
+  content(): Promise<Uint8Array>;
+  /** Puts the finished file in its place, at once and wholly. */
+  commit(): Promise<void>;
+  /** Lets go of it; what has arrived stays for a later run unless it was committed. */
+  close(): Promise<void>;
+}
+
+/** The face that both platform files show. */
+export interface PlatformFiles {
+  /**
+   * Reads a whole file: a path or file URL in Node, an address relative to the page in a browser.
+   * @throws {FileError} when there is none or it cannot be read.
+   */
+  readFile(location: string | URL): Promise<Uint8Array>;
+  /** Whether there is a readable file (not a folder). */
+  fileExists(location: string | URL): Promise<boolean>;
+  /**
+   * Writes a file wholly or not at all: to a temporary name in the same folder, flushed to disk, then renamed. Missing
+   * folders are made.
+   * @throws {FileError} when it cannot be written (full disk, no permission, a folder of that name; in a page always).
+   * Nothing half-written is left, and an older file of that name stays as it was.
+   */
+  writeFileAtomic(location: string | URL, content: FileContent): Promise<void>;
+  /** Name inside a folder, in the platform's notation. */
+  joinPath(folder: string | URL, name: string): string;
+  /** A non-empty environment variable; always undefined in a page. */
+  environmentVariable(name: string): string | undefined;
+  /**
+   * Trama's cache folder: `TRAMA_CACHE`, else `XDG_CACHE_HOME/trama`, else `~/.cache/trama`; in a page the name of its
+   * Cache storage.
+   */
+  cacheDirectory(): string;
+  /** A cached file, or undefined when there is none. */
+  readCached(folder: string, name: string): Promise<Uint8Array | undefined>;
+  /** Where a cached file lies, in words for people. */
+  cachedLocation(folder: string, name: string): string;
+  /** Opens or takes up the download of a file into the cache. */
+  openPartial(folder: string, name: string): Promise<PartialFile>;
+  /** Decompresses gzip chunk by chunk, so that the reader can stop a bomb. Iteration throws on broken streams. */
+  gunzipChunks(compressed: Uint8Array): AsyncIterable<Uint8Array>;
+  /** MD5 as 32 hexadecimal digits: recognises published files, protects against accidents only. */
+  md5(bytes: Uint8Array): string;
+}

@@ -1,0 +1,102 @@
+/**
+ * Class names in three languages, and label maps that merge classes into groups.
+ */
+import { DataError, OptionError } from "../errors.ts";
+import { imageDataset, type ImageDataset } from "./dataset.ts";
+
+/** English, Portuguese, Spanish. */
+export type Language = "en" | "pt" | "es";
+
+/** Names of Fashion-MNIST's ten classes, by class number. */
+export const FASHION_CLASS_NAMES: Readonly<Record<Language, readonly string[]>> = {
+  en: ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
+  pt: ["Camiseta", "Calça", "Pulôver", "Vestido", "Casaco", "Sandália", "Camisa", "Tênis", "Bolsa", "Bota"],
+  es: ["Camiseta", "Pantalón", "Suéter", "Vestido", "Abrigo", "Sandalia", "Camisa", "Zapatilla", "Bolso", "Botín"],
+};
+
+/** A target class and the source classes that it gathers. */
+export interface LabelGroup {
+  readonly name: string;
+  /** Numbers of the source classes. */
+  readonly classes: readonly number[];
+}
+
+/** A map from source classes to fewer target classes. Made by `labelMap`, which checks it. */
+export interface LabelMap {
+  /** Target class of each source class; its length is the number of source classes. */
+  readonly targets: Uint8Array;
+  /** Names of the target classes. */
+  readonly classNames: readonly string[];
+}
+
+/**
+ * Makes a map in which every source class belongs to exactly one group; target class n is the nth group.
+ * @param classCount number of source classes, 1…256.
+ * @throws {OptionError} when a class is out of range, in no group or in several, or a group is empty.
+ */
+export function labelMap(groups: readonly LabelGroup[], classCount: number): LabelMap {
+  requireClassCount(classCount);
+  const owners = new Array<number | undefined>(classCount).fill(undefined);
+  groups.forEach((group, target) => assignGroup(group, target, owners));
+  const orphan = owners.indexOf(undefined);
+  if (orphan >= 0) {
+    throw new OptionError({ where: "labelMap", expected: `each of ${classCount} classes in a group`, got: `class ${orphan} in none` });
+  }
+  return { targets: Uint8Array.from(owners, (target) => target ?? 0), classNames: groups.map((group) => group.name) };
+}
+
+/**
+ * Renames and merges the classes of a data set; the images are shared, not copied.
+ * @throws {DataError} when the map is for another number of classes.
+ */
+export function applyLabelMap(dataset: ImageDataset, map: LabelMap): ImageDataset {
+  if (map.targets.length !== dataset.classNames.length) {
+    throw new DataError({
+      where: "applyLabelMap",
+      expected: `a map of ${dataset.classNames.length} classes`,
+      got: `one of ${map.targets.length}`,
+    });
+  }
+  const labels = dataset.labels.map((label) => map.targets[label] ?? 0);
+  const { images, shape, origin, synthetic, split } = dataset;
+  return imageDataset({ images, labels, shape, origin, synthetic, split, classNames: map.classNames });
+}
+
+const GROUP_CLASSES: readonly (readonly number[])[] = [[0, 2, 4, 6], [1], [3], [5, 7, 9], [8]];
+
+const GROUP_NAMES: Readonly<Record<Language, readonly string[]>> = {
+  en: ["Upper part", "Bottom part", "One piece", "Footwear", "Bags"],
+  pt: ["Parte superior", "Parte inferior", "Peça única", "Calçado", "Bolsas"],
+  es: ["Parte superior", "Parte inferior", "Una pieza", "Calzado", "Bolsos"],
+};
+
+/** Fashion-MNIST's ten classes in five groups: upper part, bottom part, one piece, footwear, bags. */
+export function fashionGroups(language: Language = "en"): LabelMap {
+  const names = GROUP_NAMES[requireLanguage(language)];
+  return labelMap(GROUP_CLASSES.map((classes, at) => ({ name: names[at] ?? "", classes })), 10);
+}
+
+/** @throws {OptionError} when class names are not offered in that language. */
+export function requireLanguage(language: Language): Language {
+  if (Object.hasOwn(FASHION_CLASS_NAMES, language)) return language;
+  throw new OptionError({ where: "language", expected: "en, pt or es", got: String(language) });
+}
+
+function assignGroup(group: LabelGroup, target: number, owners: (number | undefined)[]): void {
+  const where = `labelMap group "${group.name}"`;
+  if (group.classes.length === 0) throw new OptionError({ where, expected: "at least one class", got: "none" });
+  for (const source of group.classes) {
+    if (!Number.isInteger(source) || source < 0 || source >= owners.length) {
+      throw new OptionError({ where, expected: `classes from 0 to ${owners.length - 1}`, got: String(source) });
+    }
+    if (owners[source] !== undefined) {
+      throw new OptionError({ where, expected: "each class in one group", got: `class ${source} a second time` });
+    }
+    owners[source] = target;
+  }
+}
+
+function requireClassCount(classCount: number): void {
+  if (Number.isInteger(classCount) && classCount >= 1 && classCount <= 256) return;
+  throw new OptionError({ where: "labelMap", expected: "1 to 256 source classes", got: String(classCount) });
+}
