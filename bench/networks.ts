@@ -1,8 +1,8 @@
 /** The two networks of the whole-step cases, and their inputs. */
 import { syntheticGarments, type ImageDataset } from "../src/data/index.ts";
 import { adam, build, conv2d, dense, flatten, maxPool2d, sequential, type Layer, type Model } from "../src/nn/index.ts";
-import { keep, type Device, type Program, type Tensor } from "../src/tensor/index.ts";
-import { upload } from "../src/train/residentDataset.ts";
+import { keep, type Device, type Program } from "../src/tensor/index.ts";
+import { upload, type Hold } from "../src/train/residentDataset.ts";
 import { compileStep, createState, type TrainingState } from "../src/train/trainingStep.ts";
 
 export type NetworkName = "ConvNet" | "MLP";
@@ -33,20 +33,21 @@ export function batchOfGarments(): ImageDataset {
   return drawn;
 }
 
+/** Hands the parameters' memory to `hold`. */
+export function holdModel(model: Model, hold: Hold): Model {
+  for (const { values, gradients } of model.chunks) [values, gradients].forEach(hold);
+  return model;
+}
+
 export interface TrainingSetup {
-  readonly model: Model;
   readonly state: TrainingState;
   /** The step that `fit` compiles. */
   compile(): Promise<Program<null>>;
 }
 
 /** A network, its optimiser's state and a data set of one batch on the GPU. */
-export function trainingSetup(
-  device: Device,
-  network: NetworkName,
-  hold: (tensor: Tensor) => Tensor = keep,
-): TrainingSetup {
-  const model = build(device, architectureOf(network), { input: IMAGE });
+export function trainingSetup(device: Device, network: NetworkName, hold: Hold = keep): TrainingSetup {
+  const model = holdModel(build(device, architectureOf(network), { input: IMAGE }), hold);
   const optimizer = adam();
   const data = upload(device, batchOfGarments(), hold);
   const state = createState(model, optimizer, BATCH, hold);
@@ -55,5 +56,5 @@ export function trainingSetup(
     Uint32Array.from({ length: BATCH }, (_, index) => index),
   );
   const place = { order: state.order, cursor: state.cursor, rows: BATCH, stride: BATCH, batches: 1 };
-  return { model, state, compile: () => compileStep(model, optimizer, data, state, place, model.seed) };
+  return { state, compile: () => compileStep(model, optimizer, data, state, place, model.seed) };
 }

@@ -18,9 +18,24 @@ export function tramaEngine(device: Device): Trama {
   };
 }
 
+/** Tensors that a case keeps, and frees together at its end. */
+export class Holder {
+  readonly #held: Tensor[] = [];
+
+  readonly hold = (tensor: Tensor): Tensor => {
+    this.#held.push(keep(tensor));
+    return tensor;
+  };
+
+  release(): void {
+    this.#held.forEach(free);
+  }
+}
+
 /** An operation over inputs that are on the device. */
 export function loadOp(device: Device, inputs: readonly InputValues[], op: (...inputs: Tensor[]) => Tensor): Loaded {
-  const tensors = inputs.map(({ values, shape }) => keep(device.tensor(values, shape)));
+  const holder = new Holder();
+  const tensors = inputs.map(({ values, shape }) => holder.hold(device.tensor(values, shape)));
   return {
     async start(): Promise<Contender> {
       const program = await compile(device, [], () => op(...tensors));
@@ -29,7 +44,7 @@ export function loadOp(device: Device, inputs: readonly InputValues[], op: (...i
         values: () => program.outputs.read(),
         dispose() {
           program.dispose();
-          tensors.forEach(free);
+          holder.release();
         },
       };
     },

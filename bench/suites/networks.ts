@@ -1,18 +1,18 @@
 /** Whole networks: a training step as `fit` runs it, and prediction as `predict` runs it. */
 import { collectRows, softmax } from "../../src/kernels/index.ts";
-import { build, type Model } from "../../src/nn/index.ts";
-import { free, keep, type Tensor } from "../../src/tensor/index.ts";
+import { build } from "../../src/nn/index.ts";
 import { Inference } from "../../src/train/evaluate.ts";
 import { upload } from "../../src/train/residentDataset.ts";
 import type { Case, Suite } from "../case.ts";
 import type { Contender, Loaded } from "../engine.ts";
 import { loadTensor, peakOf, type Tf, type Tfjs } from "../engines/tfjs.ts";
-import type { Trama } from "../engines/trama.ts";
+import { Holder, type Trama } from "../engines/trama.ts";
 import {
   architectureOf,
   BATCH,
   batchOfGarments,
   CLASSES,
+  holdModel,
   IMAGE,
   trainingSetup,
   type NetworkName,
@@ -50,12 +50,13 @@ async function copyInitialValues(
   { device }: Trama,
   network: NetworkName,
 ): Promise<void> {
-  const { parameters, chunks }: Model = build(device, architectureOf(network), { input: IMAGE });
+  const holder = new Holder();
+  const { parameters } = holdModel(build(device, architectureOf(network), { input: IMAGE }), holder.hold);
   const values = await device.readMany(parameters.map(({ tensor }) => tensor));
   const tensors = parameters.map(({ shape }, index) => tf.tensor(values[index] as Float32Array, [...shape]));
   target.setWeights(tensors);
   tf.dispose(tensors);
-  for (const { values: flat, gradients } of chunks) [flat, gradients].forEach(free);
+  holder.release();
 }
 
 function garments(engine: Tfjs) {
@@ -72,12 +73,8 @@ function garments(engine: Tfjs) {
 
 async function loadStep({ device }: Trama, network: NetworkName): Promise<Loaded> {
   const before = device.memory.bytesInUse;
-  const held: Tensor[] = [];
-  const hold = (tensor: Tensor) => {
-    held.push(keep(tensor));
-    return tensor;
-  };
-  const { model, state, compile } = trainingSetup(device, network, hold);
+  const holder = new Holder();
+  const { state, compile } = trainingSetup(device, network, holder.hold);
   return {
     async start(): Promise<Contender> {
       const program = await compile();
@@ -95,7 +92,7 @@ async function loadStep({ device }: Trama, network: NetworkName): Promise<Loaded
         },
         dispose() {
           program.dispose();
-          [...held, ...model.chunks.flatMap(({ values, gradients }) => [values, gradients])].forEach(free);
+          holder.release();
         },
       };
     },
@@ -147,18 +144,14 @@ async function loadTfjsStep(engine: Tfjs, trama: Trama, network: NetworkName): P
 }
 
 async function loadPrediction({ device }: Trama): Promise<Loaded> {
-  const model = build(device, architectureOf("ConvNet"), { input: IMAGE });
+  const holder = new Holder();
+  const model = holdModel(build(device, architectureOf("ConvNet"), { input: IMAGE }), holder.hold);
   const { images, labels, count, origin } = batchOfGarments();
-  const held: Tensor[] = [];
-  const hold = (tensor: Tensor) => {
-    held.push(keep(tensor));
-    return tensor;
-  };
-  const data = upload(device, { images, labels, shape: IMAGE, count, origin }, hold);
-  const results = hold(device.zeros([BATCH, CLASSES]));
+  const data = upload(device, { images, labels, shape: IMAGE, count, origin }, holder.hold);
+  const results = holder.hold(device.zeros([BATCH, CLASSES]));
   return {
     async start(): Promise<Contender> {
-      const inference = await Inference.compile(model, data, BATCH, (logits, _, place) =>
+      const inference = await Inference.compile(model, data, BATCH, holder.hold, (logits, _, place) =>
         collectRows(softmax(logits), place, results),
       );
       return {
@@ -168,7 +161,7 @@ async function loadPrediction({ device }: Trama): Promise<Loaded> {
         values: () => results.read(),
         dispose() {
           inference.dispose();
-          [...held, ...model.chunks.flatMap(({ values, gradients }) => [values, gradients])].forEach(free);
+          holder.release();
         },
       };
     },
