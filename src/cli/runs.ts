@@ -1,31 +1,29 @@
 /** The folder of trained models, and the one that was trained last. */
-import { access, constants, readdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { DataError, OptionError } from "../errors.ts";
+import { readdir, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { writeFileAtomic } from "#files";
+import { DataError, OptionError, TramaError } from "../errors.ts";
 
 /** Below the folder in which the command runs. */
 export const RUNS = "runs";
 
 /**
- * Throws, before hours of training, unless a model can be written there.
- * @throws {OptionError} for a folder, and for a place without permission.
+ * Throws, before hours of training, unless a model can be written there; makes the folder on the way.
+ * @throws {OptionError} for a folder, a place without permission, a full disk.
  */
 export async function requireWritable(path: string): Promise<void> {
+  const where = `--out ${path}`;
   const expected = "the name of a file that can be written";
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) {
-    throw new OptionError({ where: `--out ${path}`, expected, got: "a folder", advice: "add a file name" });
+  if (found?.isDirectory()) throw new OptionError({ where, expected, got: "a folder", advice: "add a file name" });
+  const probe = join(dirname(path), `.trama-${process.pid}.tmp`);
+  try {
+    await writeFileAtomic(probe, new Uint8Array());
+    await unlink(probe);
+  } catch (cause) {
+    if (!(cause instanceof TramaError)) throw cause;
+    throw new OptionError({ where, expected, got: cause.got, advice: "give another place" }, { cause });
   }
-  let folder = dirname(resolve(path));
-  while (!(await isThere(folder)) && dirname(folder) !== folder) folder = dirname(folder);
-  const sound = await stat(folder).then((entry) => entry.isDirectory());
-  const writable = await access(folder, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  if (sound && writable) return;
-  const got = sound ? `no permission to write in ${folder}` : `a path through the file ${folder}`;
-  throw new OptionError({ where: `--out ${path}`, expected, got, advice: "give another place" });
 }
 
 /** The newest model file in `runs/`. */
@@ -41,11 +39,4 @@ export async function lastModel(): Promise<string> {
     got: "none",
     advice: "run `trama train` here first, or name a file with --model",
   });
-}
-
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,0 +1,77 @@
+/** The real command line as a child process, in a folder of its own. */
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const root = join(import.meta.dirname, "../..");
+
+export interface Outcome {
+  /** Exit code; null when a signal ended the process. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  /** Without what Dawn's native code says there. */
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with all that was said so far, whenever there is more; what it returns is sent to the process. */
+  readonly onOutput?: (stdout: string, stderr: string) => NodeJS.Signals | undefined;
+}
+
+/** A process that has not ended by then does not end by itself. */
+const PATIENCE_MS = 180_000;
+
+/** Builds `dist/`, which is what users get. */
+export async function buildAll(): Promise<void> {
+  await promisify(execFile)(process.execPath, ["scripts/build.mjs", "--quiet"], { cwd: root });
+}
+
+/** A folder for models and pictures, and the command run in it. */
+export class Workplace {
+  readonly folder = mkdtempSync(join(tmpdir(), "trama-cli-"));
+
+  trama(args: readonly string[], { env = {}, onOutput }: RunOptions = {}): Promise<Outcome> {
+    const child = spawn(process.execPath, [join(root, "dist/cli/trama.js"), ...args], {
+      cwd: this.folder,
+      env: { ...process.env, NO_COLOR: "1", TRAMA_DATA: "", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: PATIENCE_MS,
+      killSignal: "SIGKILL",
+    });
+    let [stdout, stderr] = ["", ""];
+    const react = (): void => {
+      const signal = onOutput?.(stdout, stderr);
+      if (signal !== undefined) child.kill(signal);
+    };
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      react();
+    });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      react();
+    });
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr: withoutDawn(stderr) }));
+    });
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+function withoutDawn(text: string): string {
+  return text.replace(/^Warning: max\w+ artificially reduced.*\n/gm, "");
+}
+
+/** Lines of `--json`; throws when one is not JSON. */
+export function eventsIn(stdout: string): Record<string, unknown>[] {
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
