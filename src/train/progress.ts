@@ -16,7 +16,7 @@ export interface ProgressOptions {
 }
 
 const LONGEST_BAR = 30;
-const SHORTEST_BAR = 5;
+const SHORTEST_BAR = 12;
 /** Milliseconds between two drawings of the line: faster than this nobody reads. */
 const REDRAW_MS = 80;
 const CLEAR = "\r\x1b[K";
