@@ -11,6 +11,9 @@ export const BATCH = 128;
 export const IMAGE = [28, 28, 1] as const;
 export const CLASSES = 10;
 
+/** Losses that two engines must agree on: those of the steps after the first. */
+export const CHECKED_STEPS = 3;
+
 export function architectureOf(network: NetworkName): Layer {
   const activation = "relu";
   if (network === "MLP") return sequential([flatten(), dense(256, { activation }), dense(CLASSES)]);
