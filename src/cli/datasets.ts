@@ -57,7 +57,7 @@ function warnOfSynthetic(origin: string, terminal: Terminal): void {
   const lines = [
     "SYNTHETIC DATA: garments drawn by Trama, not photographs.",
     "Scores on them say nothing about Fashion-MNIST or about pictures of yours.",
-    ...wrap(origin, terminal.width - 4),
-  ];
+    origin,
+  ].flatMap((line) => wrap(line, terminal.width - 4));
   terminal.say("", ...box(lines).map((line) => terminal.warning(line)), "");
 }

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-const root = join(import.meta.dirname, "../..");
+/** The package that is tested. */
+export const root = join(import.meta.dirname, "../..");
 
 export interface Outcome {
   /** Exit code; null when a signal ended the process. */
@@ -18,6 +19,8 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Folder of the package to run; default: this one. */
+  readonly home?: string;
   /** Called with all that was said so far, whenever there is more; what it returns is sent to the process. */
   readonly onOutput?: (stdout: string, stderr: string) => NodeJS.Signals | undefined;
 }
@@ -34,8 +37,8 @@ export async function buildAll(): Promise<void> {
 export class Workplace {
   readonly folder = mkdtempSync(join(tmpdir(), "trama-cli-"));
 
-  trama(args: readonly string[], { env = {}, onOutput }: RunOptions = {}): Promise<Outcome> {
-    const child = spawn(process.execPath, [join(root, "dist/cli/trama.js"), ...args], {
+  trama(args: readonly string[], { env = {}, home = root, onOutput }: RunOptions = {}): Promise<Outcome> {
+    const child = spawn(process.execPath, [join(home, "dist/cli/trama.js"), ...args], {
       cwd: this.folder,
       env: { ...process.env, NO_COLOR: "1", TRAMA_DATA: "", ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,12 +1,12 @@
 /** The command line as users meet it: help, training, using what was trained, and everything that can go wrong. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { drawGarment } from "../../src/data/index.ts";
 import { parseSafetensors } from "../../src/weights/index.ts";
-import { buildAll, eventsIn, Workplace, type Outcome } from "./command.ts";
+import { buildAll, eventsIn, root, Workplace, type Outcome } from "./command.ts";
 
 const command = suite("command line");
 
@@ -261,6 +261,14 @@ command("errors are events too, and --verbose shows their stack", async () => {
   );
   const { stderr } = await place.trama(["evaluate", "none.safetensors", "--verbose"]);
   assert.match(stderr, /\n\s+at .*\ncaused by: /s);
+});
+
+command("packages that are missing are named, with what to type", async () => {
+  const home = join(place.folder, "bare");
+  cpSync(join(root, "dist"), join(home, "dist"), { recursive: true });
+  cpSync(join(root, "package.json"), join(home, "package.json"));
+  refused(await place.trama(["predict", "fine.png", "--model", model], { home }), 1, /npm install sharp/);
+  refused(await place.trama(["train", ...SMALL], { home }), 1, /npm install webgpu/);
 });
 
 command("data that is missing or corrupt is refused", async () => {
