@@ -8,8 +8,8 @@ import type { Platform } from "./platform.ts";
 
 export type * from "./platform.ts";
 
-/** Subgroup matrices and unquantised timestamps hide behind this toggle. */
-const features = "enable-dawn-features=allow_unsafe_apis";
+/** Subgroup matrices hide behind the first; the second would round the times of kernels to 65 µs. */
+const toggles = ["enable-dawn-features=allow_unsafe_apis", "disable-dawn-features=timestamp_quantization"];
 
 /** Dawn crashes once the object that `create` gave is collected, so each lives as long as the process. */
 const instances = new Map<string, GPU>();
@@ -128,7 +128,7 @@ const nobody = "adapter=(list all of them)";
  */
 async function listLabels(create: Create, drivers: readonly string[]): Promise<Label[]> {
   try {
-    await ask(create([features, nobody]), drivers);
+    await ask(create([...toggles, nobody]), drivers);
   } catch (error) {
     const matches = [...String(error).matchAll(/backend: '([^']*)', name: '([^\n]*)'/g)];
     return matches.map(([, backend = "", label = ""]) => ({ backend, label }));
@@ -142,7 +142,7 @@ function requestAdapter(
   drivers: readonly string[],
 ): Promise<GPUAdapter | null> {
   const key = selection.join(" ");
-  const instance = instances.get(key) ?? create([features, ...selection]);
+  const instance = instances.get(key) ?? create([...toggles, ...selection]);
   instances.set(key, instance);
   return ask(instance, drivers);
 }

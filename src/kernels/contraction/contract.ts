@@ -12,7 +12,7 @@ import {
   type Width,
 } from "../../tensor/index.ts";
 import type { ContractionUniforms } from "./geometry.ts";
-import { blockColumns, chooseBlock, subgroupContraction } from "./subgroup.ts";
+import { chooseBlock, subgroupContraction } from "./subgroup.ts";
 import { TILE, tiledContraction } from "./tiled.ts";
 
 export interface Contraction {
@@ -39,7 +39,7 @@ export function contract({ x, w, shape, sizes, bounded, fractional, epilogue }: 
   const right = width === 4 ? columnsTogether(w, sizes) : { w, sizes };
   const block = chooseBlock(m, n, x.device.subgroupSize, width);
   const constants = { ...block, bounded, fractional };
-  const groups = [Math.ceil(m / block.rows), Math.ceil(n / blockColumns(block)), 1] as const;
+  const groups = [Math.ceil(m / block.rows), Math.ceil(n / block.columns), 1] as const;
   return run(subgroupContraction, { x, w: right.w }, { c: shape }, right.sizes, { constants, groups, epilogue }).c;
 }
 

@@ -9,7 +9,7 @@
 import { defineKernel, run, type Constants, type Shape, type Tensor, type Width } from "../../tensor/index.ts";
 import { wantedGroups } from "./contract.ts";
 import type { FilterGradientUniforms } from "./geometry.ts";
-import { blockColumns, chooseBlock, subgroupFilterGradient } from "./subgroup.ts";
+import { chooseBlock, subgroupFilterGradient } from "./subgroup.ts";
 import { TILE, tiledFilterGradient } from "./tiled.ts";
 
 export interface FilterGradient {
@@ -74,6 +74,6 @@ function chooseVariant(x: Tensor, rows: number, n: number, width: Width, bounded
   return {
     kernel: subgroupFilterGradient,
     constants,
-    across: [Math.ceil(rows / block.rows), Math.ceil(n / blockColumns(block))] as const,
+    across: [Math.ceil(rows / block.rows), Math.ceil(n / block.columns)] as const,
   };
 }

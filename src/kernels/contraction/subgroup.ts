@@ -5,22 +5,23 @@
  *   dw[t, k, n] = Σ over rows m of                 x[place(m, t) + k] · dy[m, n]
  *
  * There a load costs as much as 25 multiply-adds and workgroup memory never pays, so everything stays in registers. One
- * workgroup is one subgroup and owns a block of `rows` × (lanes · width · spans) results. Lanes run along the columns:
- * each loads its own of w (or dy), four neighbours at once where it can. The values of x, one for each row of the block,
- * are loaded side by side by the lanes and handed to all by `subgroupShuffle` with constant lanes, the one broadcast
- * that is cheap. Measured on lavapipe, 32 rows × 64 columns are best where there is that much to do.
+ * workgroup is one subgroup and owns a block of results. Lanes run along one side of the block, each with values of its
+ * own; the values of the other side are loaded side by side by the lanes and handed to all by `subgroupShuffle` with
+ * constant lanes, the one broadcast that is cheap. Many results are best served with lanes along the columns, narrow ones
+ * with lanes along the rows; `chooseBlock` weighs loads, shuffles and multiply-adds as they were measured.
  */
 import { defineKernel, type Width } from "../../tensor/index.ts";
 import { each } from "../wgslText.ts";
 import { contractionUniforms, filterGradientUniforms } from "./geometry.ts";
 
 export interface SubgroupBlock {
+  /** The side that lanes run along. */
+  readonly along: "columns" | "rows";
   /** Lanes of a subgroup. */
   readonly lanes: number;
-  /** Rows of the block. */
   readonly rows: number;
-  /** Loads of w, each `lanes · width` columns wide. */
-  readonly spans: number;
+  readonly columns: number;
+  /** Neighbouring columns in one load of w and one store of the result. */
   readonly width: Width;
 }
 
@@ -29,9 +30,9 @@ interface Constants extends SubgroupBlock {
   readonly fractional: boolean;
 }
 
-/** Columns of a block. */
-export function blockColumns({ lanes, spans, width }: SubgroupBlock): number {
-  return lanes * width * spans;
+/** Loads of x and of w that each lane does for one step of the inner dimension. */
+function loadsOf({ lanes, rows, columns, width }: SubgroupBlock) {
+  return { ofX: Math.ceil(rows / lanes), ofW: Math.ceil(columns / (lanes * width)) };
 }
 
 export const subgroupContraction = defineKernel({
@@ -59,46 +60,37 @@ export const subgroupFilterGradient = defineKernel({
 });
 
 function contractionSource({ bounded, fractional, ...block }: Constants): string {
-  const { lanes, rows, spans, width } = block;
-  const loads = Math.ceil(rows / lanes);
-  const step = lanes * width;
+  const { lanes, rows, columns, width } = block;
+  const { ofX, ofW } = loadsOf(block);
   // Without padding or division a tap moves every place by the same distance.
   const place = (q: number) =>
     bounded || fractional ? boundedPlace(q, fractional) : `var at${q} = origin${q} + tapY * u.xRow + tapX * u.xColumn;`;
   return /* wgsl */ `
 fn run(group: vec3u, lane: u32) {
-  let firstRow = group.x * ${rows}u;
-  let firstColumn = group.y * ${blockColumns(block)}u + lane * ${width}u;
+  let firstRow = group.x * ${rows}u; let firstColumn = group.y * ${columns}u;
   ${each(
-    loads,
+    ofX,
     (q) => /* wgsl */ `
   let m${q} = min(firstRow + ${q * lanes}u + lane, u.m - 1u);
   let p${q} = m${q} % u.pixels; let image${q} = (m${q} / u.pixels) * u.xBatch;
   let y${q} = (p${q} / u.ow) * u.stepY; let x${q} = (p${q} % u.ow) * u.stepX;
   let origin${q} = image${q} + y${q} * u.xRow + x${q} * u.xColumn;`,
   )}
-  ${each(spans, (t) => `let column${t} = min(firstColumn + ${t * step}u, u.n - ${width}u) * u.wColumn;`)}
+  ${each(ofW, (t) => `let column${t} = min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u) * u.wColumn;`)}
   ${accumulators(block)}
   for (var tap = 0u; tap < u.taps; tap++) {
     let tapY = (tap / u.kw) * u.tapY - u.padY; let tapX = (tap % u.kw) * u.tapX - u.padX; // u32 wraps: below 0 is ≥ h
-    ${each(loads, place)}
+    ${each(ofX, place)}
     var row = tap * u.wTap;
     for (var k = 0u; k < u.channels; k++) {
-      ${each(spans, (t) => `let b${t} = w[(row + column${t}) / ${width}u];`)}
-      ${each(loads, (q) => (bounded || fractional ? `let a${q} = select(0.0, x[at${q}], inside${q});` : `let a${q} = x[at${q}];`))}
+      ${each(ofW, (t) => `let b${t} = w[(row + column${t}) / ${width}u];`)}
+      ${each(ofX, (q) => (bounded || fractional ? `let a${q} = select(0.0, x[at${q}], inside${q});` : `let a${q} = x[at${q}];`))}
       ${multiplyAdd(block)}
       row += u.wChannel;
-      ${each(loads, (q) => `at${q} += u.xChannel;`, " ")}
+      ${each(ofX, (q) => `at${q} += u.xChannel;`, " ")}
     }
   }
-  ${each(
-    rows,
-    (i) => /* wgsl */ `
-  if (firstRow + ${i}u < u.m) {
-    let start = ((firstRow + ${i}u) * u.n + firstColumn) / ${width}u;
-    ${each(spans, (t) => `if (firstColumn + ${t * step}u < u.n) { store_c(start + ${t * lanes}u, s${i}_${t}); }`)}
-  }`,
-  )}
+  ${storeBlock(block, { store: "store_c", rowLimit: "u.m", rowOffset: "0u" })}
 }`;
 }
 
@@ -117,25 +109,23 @@ function boundedPlace(q: number, fractional: boolean): string {
 }
 
 function filterGradientSource({ bounded, ...block }: Constants): string {
-  const { lanes, rows, spans, width } = block;
-  const loads = Math.ceil(rows / lanes);
-  const step = lanes * width;
+  const { lanes, rows, columns, width } = block;
+  const { ofX, ofW } = loadsOf(block);
   const load = (q: number) =>
     bounded
       ? `let inside${q} = y + tapY${q} < u.h && column + tapX${q} < u.w; let a${q} = select(0.0, x[select(0u, at + place${q}, inside${q})], inside${q});`
       : `let a${q} = x[at + place${q}];`;
   return /* wgsl */ `
 fn run(group: vec3u, lane: u32) {
-  let firstRow = group.x * ${rows}u;
-  let firstColumn = group.y * ${blockColumns(block)}u + lane * ${width}u;
+  let firstRow = group.x * ${rows}u; let firstColumn = group.y * ${columns}u;
   ${each(
-    loads,
+    ofX,
     (q) => /* wgsl */ `
   let r${q} = min(firstRow + ${q * lanes}u + lane, u.rows - 1u); let tap${q} = r${q} / u.channels;
   let tapY${q} = (tap${q} / u.kw) * u.tapY - u.padY; let tapX${q} = (tap${q} % u.kw) * u.tapX - u.padX; // u32 wraps: below 0 is ≥ h
   let place${q} = tapY${q} * u.xRow + tapX${q} * u.xColumn + r${q} % u.channels;`,
   )}
-  ${each(spans, (t) => `let column${t} = min(firstColumn + ${t * step}u, u.n - ${width}u);`)}
+  ${each(ofW, (t) => `let column${t} = min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u);`)}
   ${accumulators(block)}
   let last = min((group.z + 1u) * u.linesPerSplit, u.lines);
   for (var line = group.z * u.linesPerSplit; line < last; line++) {
@@ -144,42 +134,90 @@ fn run(group: vec3u, lane: u32) {
     var pixel = line * u.ow * u.n;
     var column = 0u;
     for (var ox = 0u; ox < u.ow; ox++) {
-      ${each(spans, (t) => `let b${t} = dy[(pixel + column${t}) / ${width}u];`)}
-      ${each(loads, load)}
+      ${each(ofW, (t) => `let b${t} = dy[(pixel + column${t}) / ${width}u];`)}
+      ${each(ofX, load)}
       ${multiplyAdd(block)}
       pixel += u.n; column += u.stepX; at += u.stepX * u.xColumn;
     }
   }
-  ${each(
-    rows,
-    (i) => /* wgsl */ `
-  if (firstRow + ${i}u < u.rows) {
-    let start = ((group.z * u.rows + firstRow + ${i}u) * u.n + firstColumn) / ${width}u;
-    ${each(spans, (t) => `if (firstColumn + ${t * step}u < u.n) { store_dw(start + ${t * lanes}u, s${i}_${t}); }`)}
-  }`,
-  )}
+  ${storeBlock(block, { store: "store_dw", rowLimit: "u.rows", rowOffset: "group.z * u.rows" })}
 }`;
 }
 
-function accumulators({ rows, spans }: SubgroupBlock): string {
-  return each(rows, (i) => each(spans, (t) => `var s${i}_${t} = f32v();`, " "));
+/** Sums of the block: `s<row>_<load of w>` with lanes along columns, `s<column>_<load of x>` with lanes along rows. */
+function accumulators(block: SubgroupBlock): string {
+  const { along, rows, columns } = block;
+  const { ofX, ofW } = loadsOf(block);
+  if (along === "columns") return each(rows, (i) => each(ofW, (t) => `var s${i}_${t} = f32v();`, " "));
+  return each(columns, (i) => each(ofX, (q) => `var s${i}_${q} = 0.0;`, " "));
 }
 
-/** Row i of the block: the value that lane i mod lanes loaded, times what every lane holds of w. */
-function multiplyAdd({ lanes, rows, spans }: SubgroupBlock): string {
-  return each(rows, (i) => {
-    const sums = each(spans, (t) => `s${i}_${t} += a * b${t};`, " ");
-    return `{ let a = subgroupShuffle(a${Math.floor(i / lanes)}, ${i % lanes}u); ${sums} }`;
+/** One step of the inner dimension: every value of the broadcast side times what each lane holds of the other. */
+function multiplyAdd(block: SubgroupBlock): string {
+  const { along, lanes, rows, columns, width } = block;
+  const { ofX, ofW } = loadsOf(block);
+  if (along === "columns") {
+    return each(rows, (i) => {
+      const sums = each(ofW, (t) => `s${i}_${t} += a * b${t};`, " ");
+      return `{ let a = subgroupShuffle(a${Math.floor(i / lanes)}, ${i % lanes}u); ${sums} }`;
+    });
+  }
+  return each(columns, (i) => {
+    const [load, part] = [Math.floor(i / (lanes * width)), i % (lanes * width)];
+    const held = width === 4 ? `b${load}[${part % 4}]` : `b${load}`;
+    const sums = each(ofX, (q) => `s${i}_${q} += a${q} * b;`, " ");
+    return `{ let b = subgroupShuffle(${held}, ${Math.floor(part / width)}u); ${sums} }`;
   });
 }
 
-/** The block for a result of `rows` × `n`: as large as pays, no larger than the work. */
-export function chooseBlock(rows: number, n: number, lanes: number, width: Width): SubgroupBlock {
-  const span = lanes * width;
-  // A second span costs 1.6 times the first, because x is loaded and shuffled once for both.
-  const narrow = Math.ceil(n / span);
-  const wide = Math.ceil(n / (2 * span)) * 1.6;
-  return { lanes, rows: Math.min(MOST_ROWS, Math.ceil(rows / 4) * 4), spans: wide < narrow ? 2 : 1, width };
+interface StorePlace {
+  readonly store: string;
+  /** Rows of the whole result, and rows of the output before it, as WGSL. */
+  readonly rowLimit: string;
+  readonly rowOffset: string;
 }
 
-const MOST_ROWS = 32;
+function storeBlock(block: SubgroupBlock, { store, rowLimit, rowOffset }: StorePlace): string {
+  const { along, lanes, rows, columns, width } = block;
+  const { ofX, ofW } = loadsOf(block);
+  const put = (column: string, value: string) =>
+    `if (${column} < u.n) { ${store}(((${rowOffset} + row) * u.n + ${column}) / ${width}u, ${value}); }`;
+  if (along === "columns") {
+    const spans = (i: number) =>
+      each(ofW, (t) => put(`firstColumn + (lane + ${t * lanes}u) * ${width}u`, `s${i}_${t}`));
+    return each(rows, (i) => `if (firstRow + ${i}u < ${rowLimit}) { let row = firstRow + ${i}u; ${spans(i)} }`);
+  }
+  const value = (t: number, q: number) => `f32v(${each(width, (z) => `s${t * width + z}_${q}`, ", ")})`;
+  return each(ofX, (q) => {
+    const stores = each(columns / width, (t) => put(`firstColumn + ${t * width}u`, value(t, q)));
+    return `if (firstRow + ${q * lanes}u + lane < ${rowLimit}) { let row = firstRow + ${q * lanes}u + lane; ${stores} }`;
+  });
+}
+
+/** Nanoseconds on lavapipe for one step of the inner dimension, by what a lane does (measured on a Zen 5 core). */
+const COST = { load: 5, shuffle: 1.1, multiplyAdd: 0.2, loop: 12 } as const;
+
+/** Extents of the broadcast side. Few, because each is a pipeline of its own; 12 suits 3×3 taps of one channel. */
+const BROADCAST_ROWS = [4, 12, 32] as const;
+const BROADCAST_COLUMNS = [4, 8, 16, 28, 32] as const;
+
+/** The block for a result of `rows` × `n` that does the whole work in the least time. */
+export function chooseBlock(rows: number, n: number, lanes: number, width: Width): SubgroupBlock {
+  const span = lanes * width;
+  const shapes: SubgroupBlock[] = [
+    ...BROADCAST_ROWS.flatMap((broadcast): SubgroupBlock[] => [
+      { along: "columns", lanes, rows: broadcast, columns: span, width },
+      { along: "columns", lanes, rows: broadcast, columns: 2 * span, width },
+    ]),
+    ...BROADCAST_COLUMNS.map((columns): SubgroupBlock => ({ along: "rows", lanes, rows: 8 * lanes, columns, width })),
+  ];
+  const time = (block: SubgroupBlock) => Math.ceil(rows / block.rows) * Math.ceil(n / block.columns) * stepTime(block);
+  return shapes.reduce((best, block) => (time(block) < time(best) ? block : best));
+}
+
+function stepTime(block: SubgroupBlock): number {
+  const { along, rows, columns, width } = block;
+  const { ofX, ofW } = loadsOf(block);
+  const [shuffles, sums] = along === "columns" ? [rows, rows * ofW * width] : [columns, columns * ofX];
+  return COST.load * (ofX + ofW * width) + COST.shuffle * shuffles + COST.multiplyAdd * sums + COST.loop;
+}
