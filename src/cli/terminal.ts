@@ -10,6 +10,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Text that does not fit is wrapped here, even on wider terminals: longer lines are hard to read. */
 const WIDEST = 100;
+const NARROWEST = 40;
 
 export class Terminal {
   readonly json: boolean;
@@ -26,7 +27,9 @@ export class Terminal {
 
   /** Columns that text may take. */
   get width(): number {
-    return Math.min(WIDEST, process.stdout.columns ?? WIDEST);
+    // A terminal that does not know its size says 0.
+    const { columns = 0 } = process.stdout;
+    return columns > 0 ? Math.max(NARROWEST, Math.min(WIDEST, columns)) : WIDEST;
   }
 
   /** Whether lines of progress are shown. */

@@ -30,7 +30,7 @@ import {
 import { perform } from "./perform.ts";
 import { requireWritable, RUNS } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
-import { count, duration, fileSize, labelled, listed, score, table } from "./text.ts";
+import { count, duration, fileSize, labelled, listed, memorySize, score, table } from "./text.ts";
 
 interface TrainOptions extends CommonOptions {
   readonly images?: number;
@@ -231,6 +231,9 @@ async function run(
   const tested = await evaluate(model, test);
   tell(result, tested, plan, terminal);
   tellSaved(saved, out, result, terminal);
+  const { peakBytes, created, reused } = model.device.memory;
+  const memory = `${memorySize(peakBytes)} at most, in ${count(created)} buffers, reused ${count(reused)} times`;
+  terminal.detail(...labelled(terminal.bold("Memory"), memory, terminal.width), "");
   const accuracy = score(tested.accuracy);
   terminal.event("end", {
     ...endFields(result, tested, test),

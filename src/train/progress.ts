@@ -19,6 +19,8 @@ const LONGEST_BAR = 30;
 const SHORTEST_BAR = 12;
 /** Milliseconds between two drawings of the line: faster than this nobody reads. */
 const REDRAW_MS = 80;
+/** For terminals that do not know their width, or say 0. */
+const DEFAULT_COLUMNS = 80;
 const CLEAR = "\r\x1b[K";
 
 /** Callback that shows each epoch as it goes: steps, time, loss, accuracy, then those of validation. */
@@ -35,7 +37,7 @@ export function progress(options: ProgressOptions = {}): Callback {
       const now = performance.now();
       if (!live || (now - drawn < REDRAW_MS && info.step < info.steps)) return;
       drawn = now;
-      output.write(CLEAR + running(heading(info.epoch, run.epochs), info, output.columns ?? 80));
+      output.write(CLEAR + running(heading(info.epoch, run.epochs), info, output.columns || DEFAULT_COLUMNS));
     },
     onEpochEnd: (result) => {
       output.write(`${live ? CLEAR : ""}${heading(result.epoch, run.epochs)} ${finished(result, run.stepsPerEpoch)}\n`);
