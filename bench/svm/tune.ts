@@ -61,6 +61,17 @@ const candidates: readonly Candidate[] = [
   { scales: [signed, { ...signed, pixelsPerCell: 7 }], ...plain },
   { scales: [signed, root], ...plain },
   { scales: [signed, root], C: 10, gamma: 2.5 },
+  { scales: [{ ...signed, orientations: 8 }], ...plain },
+  { scales: [{ ...signed, orientations: 8 }], C: 10, gamma: 2 },
+  { scales: [signed, { ...signed, cellsPerBlock: 7 }], ...plain },
+  { scales: [{ ...signed, cellsPerBlock: 7, transformSqrt: false, border: "replicate" }], ...plain },
+  { scales: [{ ...signed, pixelsPerCell: 5, transformSqrt: false, border: "replicate" }], ...plain },
+  { scales: [{ ...smooth, norm: "L1-sqrt", cellsPerBlock: 3 }], ...plain },
+  { scales: [{ ...smooth, norm: "L1-sqrt" }, { ...smooth, norm: "L1-sqrt", pixelsPerCell: 7 }], ...plain },
+  {
+    scales: [smooth, { ...smooth, pixelsPerCell: 7, cellsPerBlock: 4 }, { ...smooth, pixelsPerCell: 14 }],
+    ...plain,
+  },
 ];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { workers: { type: "string" } } });

@@ -23,8 +23,15 @@ export function peer(name: string): unknown {
   return undefined;
 }
 
+/** Its loader takes a global `fetch` for a page, complains, and then reads the file: it gets none while it loads. */
 export async function libsvm(): Promise<LibsvmClass | undefined> {
-  return (await peer("libsvm-js")) as LibsvmClass | undefined;
+  const { fetch } = globalThis;
+  Object.assign(globalThis, { fetch: undefined });
+  try {
+    return (await peer("libsvm-js")) as LibsvmClass | undefined;
+  } finally {
+    Object.assign(globalThis, { fetch });
+  }
 }
 
 /** Vectors and signed coefficients of a two-class model in LIBSVM's text format. */
