@@ -4,7 +4,7 @@ import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { build } from "esbuild";
 
-const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
+const manifest = JSON.parse(readFileSync("package.json", "utf8"));
 const optional = Object.keys(manifest.peerDependencies);
 
 const common = {

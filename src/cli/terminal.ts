@@ -28,8 +28,8 @@ export class Terminal {
   /** Columns that text may take. */
   get width(): number {
     // A terminal that does not know its size says 0.
-    const { columns = 0 } = process.stdout;
-    return columns > 0 ? Math.max(NARROWEST, Math.min(WIDEST, columns)) : WIDEST;
+    const { columns } = process.stdout as { columns?: number };
+    return columns !== undefined && columns > 0 ? Math.max(NARROWEST, Math.min(WIDEST, columns)) : WIDEST;
   }
 
   /** Whether lines of progress are shown. */
