@@ -58,8 +58,9 @@ export function checkFlat(where: string, parameters: Tensor, others: Readonly<Re
     });
   }
   for (const [name, { size, shape }] of Object.entries(others)) {
-    if (size !== parameters.size)
-      {throw new ShapeError({ where, expected: `${parameters.size} values in ${name}`, got: formatShape(shape) });}
+    if (size !== parameters.size) {
+      throw new ShapeError({ where, expected: `${parameters.size} values in ${name}`, got: formatShape(shape) });
+    }
   }
 }
 

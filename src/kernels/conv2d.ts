@@ -8,9 +8,9 @@
  * filter's gradient is its transpose, split over the batch.
  */
 import { ShapeError } from "../errors.ts";
-import { defineOp, formatShape, IDENTITY, type MapProgram, type Shape, type Tensor } from "../tensor/index.ts";
+import { defineOp, formatShape, type Shape, type Tensor } from "../tensor/index.ts";
 import { contract, filterGradient } from "./contraction/index.ts";
-import { biasGradient, epilogueOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
+import { biasGradient, checkBias, throughActivation, type EpilogueOptions } from "./epilogue.ts";
 import { windowGeometry, type Direction, type WindowOptions } from "./geometry.ts";
 
 export interface ConvOptions extends WindowOptions, EpilogueOptions {}
@@ -37,12 +37,17 @@ function convGeometry(x: Shape, w: Shape, options: ConvOptions): ConvGeometry {
   return { vertical, horizontal, batch: x[0]!, inChannels, outChannels };
 }
 
+/** What is left of the options for the kernel once the geometry is known. */
+function finishOf({ bias, activation }: ConvOptions): EpilogueOptions {
+  return { ...(bias ? { bias } : {}), ...(activation ? { activation } : {}) };
+}
+
 /** Whether some tap of some window falls outside the image. */
 function reachesOut({ before, after }: Direction): boolean {
   return before > 0 || after > 0;
 }
 
-function convolve(x: Tensor, w: Tensor, geometry: ConvGeometry, shape: Shape, epilogue: MapProgram): Tensor {
+function convolve(x: Tensor, w: Tensor, geometry: ConvGeometry, shape: Shape, finish: EpilogueOptions): Tensor {
   const { vertical: v, horizontal: h, batch, inChannels, outChannels } = geometry;
   const sizes = {
     m: batch * v.output * h.output, n: outChannels, taps: v.kernel * h.kernel, channels: inChannels,
@@ -52,7 +57,7 @@ function convolve(x: Tensor, w: Tensor, geometry: ConvGeometry, shape: Shape, ep
     xBatch: v.input * h.input * inChannels, xRow: h.input * inChannels, xColumn: inChannels, xChannel: 1,
     wTap: inChannels * outChannels, wChannel: outChannels, wColumn: 1,
   }; // prettier-ignore
-  return contract({ x, w, shape, sizes, bounded: reachesOut(v) || reachesOut(h), fractional: false, epilogue });
+  return contract({ x, w, shape, sizes, bounded: reachesOut(v) || reachesOut(h), fractional: false, ...finish });
 }
 
 /** dx[i] gathers from every output that saw input i: output = (i + p − d·r) ÷ s, where that divides. */
@@ -68,7 +73,7 @@ function inputGradient(dy: Tensor, w: Tensor, geometry: ConvGeometry, shape: Sha
     wTap: inChannels * outChannels, wChannel: 1, wColumn: outChannels,
   }; // prettier-ignore
   const bounded = v.kernel * h.kernel > 1 || reachesOut(v) || reachesOut(h) || v.stride * h.stride > 1;
-  return contract({ x: dy, w, shape, sizes, bounded, fractional: v.stride * h.stride > 1, epilogue: IDENTITY });
+  return contract({ x: dy, w, shape, sizes, bounded, fractional: v.stride * h.stride > 1 });
 }
 
 function weightGradient(x: Tensor, dz: Tensor, geometry: ConvGeometry, shape: Shape): Tensor {
@@ -90,7 +95,8 @@ export const conv2d = defineOp("conv2d", {
   forward(x: Tensor, w: Tensor, options: ConvOptions = {}) {
     const geometry = convGeometry(x.shape, w.shape, options);
     const shape = [geometry.batch, geometry.vertical.output, geometry.horizontal.output, geometry.outChannels];
-    const y = convolve(x, w, geometry, shape, epilogueOf("conv2d", shape, options));
+    checkBias("conv2d", geometry.outChannels, options);
+    const y = convolve(x, w, geometry, shape, finishOf(options));
     return { output: y, saved: { x, w, y, geometry, options } };
   },
   backward(dy, { x, w, y, geometry, options }, [wantsX, wantsW, wantsBias]) {

@@ -64,8 +64,6 @@ export function activationGradient(name: FusedActivation, dy: Tensor, y: Tensor)
   return runMap(derivative(name, unary[name][1]), [dy, y], dy.shape);
 }
 
-export const addFunction: MapFunction = { name: "add", parameters: ["a", "b"], body: binary.add[0] };
-
 /** A derivative's parameters are the names it mentions, dy first. */
 function derivative(name: string, body: string): MapFunction {
   const parameters = ["dy", "x", "a", "b", "y"].filter((word) => new RegExp(`\\b${word}\\b`).test(body));

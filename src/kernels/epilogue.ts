@@ -1,7 +1,7 @@
-/** Bias and activation as work that a matmul or convolution does while it stores. */
+/** Bias and activation as part of a matmul or convolution: sums begin at the bias, the activation rides on the store. */
 import { ShapeError } from "../errors.ts";
-import { formatShape, operandFor, type MapProgram, type MapStep, type Shape, type Tensor } from "../tensor/index.ts";
-import { activationFunction, activationGradient, addFunction, type FusedActivation } from "./elementwise.ts";
+import { formatShape, IDENTITY, type MapProgram, type Tensor } from "../tensor/index.ts";
+import { activationFunction, activationGradient, type FusedActivation } from "./elementwise.ts";
 import { sumTo } from "./reduce.ts";
 
 export interface EpilogueOptions {
@@ -11,20 +11,19 @@ export interface EpilogueOptions {
   readonly activation?: FusedActivation;
 }
 
-/** The element-wise program that adds the bias and applies the activation to a result of shape `output`. */
-export function epilogueOf(where: string, output: Shape, { bias, activation }: EpilogueOptions): MapProgram {
-  const steps: MapStep[] = [];
-  if (bias) {
-    if (bias.shape.length !== 1 || bias.size !== output.at(-1)) {
-      throw new ShapeError({ where, expected: `a bias of shape [${output.at(-1)}]`, got: formatShape(bias.shape) });
-    }
-    steps.push({ call: addFunction, arguments: [{ step: 0 }, { operand: 0 }] });
-  }
-  if (activation) steps.push({ call: activationFunction(activation), arguments: [{ step: steps.length }] });
-  return { steps, operands: bias ? [operandFor(bias, output)] : [] };
+/** Throws unless the bias has one value for each of `columns`. */
+export function checkBias(where: string, columns: number, { bias }: EpilogueOptions): void {
+  if (!bias || (bias.shape.length === 1 && bias.size === columns)) return;
+  throw new ShapeError({ where, expected: `a bias of shape [${columns}]`, got: formatShape(bias.shape) });
 }
 
-/** dL/dz of what came out of the product, before bias and activation. */
+/** The activation as an element-wise program on the result. */
+export function activationProgram({ activation }: EpilogueOptions): MapProgram {
+  if (!activation) return IDENTITY;
+  return { steps: [{ call: activationFunction(activation), arguments: [{ step: 0 }] }], operands: [] };
+}
+
+/** dL/dz of what came out of the product, before the activation. */
 export function throughActivation(dy: Tensor, y: Tensor, { activation }: EpilogueOptions): Tensor {
   return activation ? activationGradient(activation, dy, y) : dy;
 }

@@ -5,9 +5,9 @@
  *   dA = dz·Bᵀ,  dB = Aᵀ·dz,  dbias = Σ rows of dz,  dz = dy·f′
  */
 import { ShapeError } from "../errors.ts";
-import { defineOp, formatShape, IDENTITY, type MapProgram, type Tensor } from "../tensor/index.ts";
+import { defineOp, formatShape, type Tensor } from "../tensor/index.ts";
 import { contract, filterGradient } from "./contraction/index.ts";
-import { biasGradient, epilogueOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
+import { biasGradient, checkBias, throughActivation, type EpilogueOptions } from "./epilogue.ts";
 
 export interface MatmulOptions extends EpilogueOptions {
   readonly transposeA?: boolean;
@@ -28,13 +28,7 @@ function extents(a: Tensor, b: Tensor, { transposeA = false, transposeB = false 
 }
 
 /** The product itself, not recorded: a contraction with one tap, whose rows are "images" of one pixel. */
-function product(
-  a: Tensor,
-  b: Tensor,
-  transposeA: boolean,
-  transposeB: boolean,
-  epilogue: MapProgram = IDENTITY,
-): Tensor {
+function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, finish: EpilogueOptions = {}): Tensor {
   const { m, k, n } = extents(a, b, { transposeA, transposeB });
   const sizes = {
     m, n, taps: 1, channels: k, pixels: 1, ow: 1, h: 1, w: 1, kw: 1,
@@ -42,7 +36,7 @@ function product(
     xBatch: transposeA ? 1 : k, xRow: 0, xColumn: 0, xChannel: transposeA ? m : 1,
     wTap: 0, wChannel: transposeB ? 1 : n, wColumn: transposeB ? k : 1,
   }; // prettier-ignore
-  return contract({ x: a, w: b, shape: [m, n], sizes, bounded: false, fractional: false, epilogue });
+  return contract({ x: a, w: b, shape: [m, n], sizes, bounded: false, fractional: false, ...finish });
 }
 
 /** aᵀ·b for `[rows, k]` and `[rows, n]`: long inside, so it is a filter's gradient over "images" of many rows in a line. */
@@ -68,9 +62,9 @@ function greatestDivisor(value: number, limit: number): number {
  */
 export const matmul = defineOp("matmul", {
   forward(a: Tensor, b: Tensor, options: MatmulOptions = {}) {
-    const { m, n } = extents(a, b, options);
-    const epilogue = epilogueOf("matmul", [m, n], options);
-    const y = product(a, b, options.transposeA ?? false, options.transposeB ?? false, epilogue);
+    const { transposeA = false, transposeB = false, ...finish } = options;
+    checkBias("matmul", extents(a, b, options).n, finish);
+    const y = product(a, b, transposeA, transposeB, finish);
     return { output: y, saved: { a, b, y, options } };
   },
   backward(dy, { a, b, y, options }, [wantsA, wantsB, wantsBias]) {

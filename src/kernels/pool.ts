@@ -47,15 +47,23 @@ function elements(constants: Constants): number {
   return kh * kw * (constants["width"] === 4 ? 4 : 1);
 }
 
-/** Runs `body` for each element of the window of output pixel `o`; rows r and columns q lie inside the image. */
-function overWindow({ kh, kw, sh, sw, padded }: Windows, body: string): string {
+/**
+ * Runs `body` for each element of the window of output pixel `o`, in row order; rows r and columns q lie inside the image.
+ * `first`, where given, runs for the first element instead.
+ */
+function overWindow(windows: Windows, body: string, first = body): string {
+  const { kh, kw, sh, sw, padded } = windows;
   if (!padded) {
+    const visit = (tap: number) => (tap === 0 ? first : body);
     return each(
       kh * kw,
-      (tap) => `{ let r = o.y * ${sh}u + ${Math.floor(tap / kw)}u; let q = o.z * ${sw}u + ${tap % kw}u; ${body} }`,
+      (tap) =>
+        `{ let r = o.y * ${sh}u + ${Math.floor(tap / kw)}u; let q = o.z * ${sw}u + ${tap % kw}u; ${visit(tap)} }`,
     );
   }
-  return `${clipped({ kh, kw, sh, sw, padded })} for (var r = r0; r < r1; r++) { for (var q = q0; q < q1; q++) { ${body} } }`;
+  return /* wgsl */ `${clipped(windows)}
+      { let r = r0; let q = q0; ${first} }
+      for (var r = r0; r < r1; r++) { for (var q = q0; q < q1; q++) { if (r > r0 || q > q0) { ${body} } } }`;
 }
 
 /** Rows r0…r1 and columns q0…q1 of the window of output pixel `o` that lie inside the image. */
@@ -82,14 +90,13 @@ const maxForward = defineKernel({
   inputs: { x: "f32v" },
   outputs: { y: "f32v", winner: "u32v" },
   wgsl: (constants) => {
+    const first = `best = x[${INPUT}]; place = u32v(r * u.w + q);`;
     const visit = `let value = x[${INPUT}]; place = select(place, u32v(r * u.w + q), value > best); best = max(best, value);`;
     return /* wgsl */ `
     fn run(i: u32) {                                       // one thread per output element (of four channels)
       let o = unravel(i, u.oh, u.ow, u.c);
-      let firstRow = max(o.y * ${constants["sh"]}u, u.top) - u.top; let firstColumn = max(o.z * ${constants["sw"]}u, u.left) - u.left;
-      var best = x[ravel(o.x, firstRow, firstColumn, o.w, u.h, u.w, u.c)];
-      var place = u32v(firstRow * u.w + firstColumn);      // ties: the first in row order
-      ${overWindow(asWindows(constants), visit)}
+      var best: f32v; var place: u32v;                     // ties: the first in row order
+      ${overWindow(asWindows(constants), visit, first)}
       store_y(i, best);
       ${constants["keepWinner"] === true ? "store_winner(i, place);" : ""}
     }`;

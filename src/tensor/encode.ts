@@ -21,8 +21,9 @@ export function tensorsOf(dispatch: Dispatch): Tensor[] {
 export function packUniforms(dispatch: Dispatch, view: DataView, byteOffset: number): void {
   let offset = byteOffset;
   for (const [name, type, value] of uniformsOf(dispatch)) {
-    if (Number.isNaN(value) && type !== "f32")
-      {throw new Error(`kernel ${dispatch.kernel.name}: uniform ${name} was not given`);}
+    if (Number.isNaN(value) && type !== "f32") {
+      throw new Error(`kernel ${dispatch.kernel.name}: uniform ${name} was not given`);
+    }
     if (type === "u32") view.setUint32(offset, value, true);
     else if (type === "i32") view.setInt32(offset, value, true);
     else view.setFloat32(offset, value, true);

@@ -70,8 +70,9 @@ export function run<I extends string, O extends string, U extends string>(
 function checkDtypes(where: string, tensors: readonly Tensor[], types: readonly BindingType[]): void {
   tensors.forEach(({ dtype, shape }, index) => {
     const expected = dtypeOf(types[index]!);
-    if (dtype !== expected)
-      {throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });}
+    if (dtype !== expected) {
+      throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });
+    }
   });
 }
 

@@ -18,8 +18,8 @@ const HELPERS: readonly (readonly [RegExp, string])[] = [
   [
     /\bunravel\(/,
     `fn unravel(i: u32, h: u32, w: u32, c: u32) -> vec4u {          // linear index → (n, row, column, channel)
-  let p = i / c; let q = p / w;
-  return vec4u(q / h, q % h, p % w, i % c);
+  let p = i / c; let q = p / w; let n = q / h;                  // a division costs ten multiplications: no remainders
+  return vec4u(n, q - n * h, p - q * w, i - p * c);
 }`,
   ],
   [
@@ -89,6 +89,7 @@ export function sourceOf(dispatch: Dispatch): string {
     uniformStruct(dispatch),
     ...bindingsOf(dispatch).map(declareBinding),
     ...helpers,
+    ...epilogue.operands.flatMap(stridedIndex),
     ...mapFunctions(epilogue),
     ...stores(kernel, epilogue, width),
     body.trim(),
@@ -149,7 +150,7 @@ function stores(kernel: Kernel, epilogue: MapProgram, width: Width): string[] {
 function readArgument(argument: MapArgument, operands: readonly Operand[]): string {
   if ("step" in argument) return `v${argument.step}`;
   const k = argument.operand;
-  const { access, sizes } = operands[k]!;
+  const { access } = operands[k]!;
   switch (access) {
     case "same":
       return `e${k}[i]`;
@@ -160,21 +161,26 @@ function readArgument(argument: MapArgument, operands: readonly Operand[]): stri
     case "repeat":
       return `f32v(e${k}[i / u.e${k}_0])`;
     case "strided":
-      return `f32v(e${k}[${stridedIndex(k, (sizes.length - 1) / 2)}])`;
+      return `f32v(e${k}[e${k}_at(i)])`;
   }
 }
 
-/** Offset + Σ over axes, innermost first, of (index along the axis) × stride. */
-function stridedIndex(operand: number, rank: number): string {
-  let rest = "i";
-  const terms = [`u.e${operand}_0`];
-  for (let axis = 0; axis < rank; axis++) {
-    const extent = `u.e${operand}_${2 * axis + 1}`;
-    const index = axis === rank - 1 ? rest : `(${rest} % ${extent})`;
-    terms.push(`${index} * u.e${operand}_${2 * axis + 2}`);
-    rest = `(${rest} / ${extent})`;
-  }
-  return terms.join(" + ");
+/**
+ * Offset + Σ over axes, innermost first, of (index along the axis) × stride, as a function e<k>_at(i). The index along an
+ * axis is what the quotient leaves over: rᵃ − rᵃ⁺¹ · extent.
+ */
+function stridedIndex({ access, sizes }: Operand, k: number): string[] {
+  if (access !== "strided") return [];
+  const rank = (sizes.length - 1) / 2;
+  const extent = (axis: number) => `u.e${k}_${2 * axis + 1}`;
+  const quotients = Array.from({ length: rank }, (_, axis) =>
+    axis === 0 ? "let r0 = i;" : `let r${axis} = r${axis - 1} / ${extent(axis - 1)};`,
+  );
+  const terms = Array.from({ length: rank }, (_, axis) => {
+    const index = axis === rank - 1 ? `r${axis}` : `(r${axis} - r${axis + 1} * ${extent(axis)})`;
+    return `${index} * u.e${k}_${2 * axis + 2}`;
+  });
+  return [`fn e${k}_at(i: u32) -> u32 { ${quotients.join(" ")} return ${[`u.e${k}_0`, ...terms].join(" + ")}; }`];
 }
 
 function entryPoint(kernel: Kernel, workgroup: number): string {

@@ -6,16 +6,16 @@ import {
   runMapOn,
   viewOperand,
   type Device,
-  type MapProgram,
   type Shape,
   type Tensor,
   type Width,
 } from "../../tensor/index.ts";
+import { activationProgram, type EpilogueOptions } from "../epilogue.ts";
 import type { ContractionUniforms } from "./geometry.ts";
 import { chooseBlock, subgroupContraction } from "./subgroup.ts";
 import { TILE, tiledContraction } from "./tiled.ts";
 
-export interface Contraction {
+export interface Contraction extends EpilogueOptions {
   readonly x: Tensor;
   readonly w: Tensor;
   /** Of the result: `[…, n]` with `sizes.m` rows. */
@@ -24,23 +24,31 @@ export interface Contraction {
   /** Whether a tap may fall outside x, and whether steps divide (input gradient of a strided convolution). */
   readonly bounded: boolean;
   readonly fractional: boolean;
-  /** Element-wise work on the result, while it is stored. */
-  readonly epilogue: MapProgram;
 }
 
-export function contract({ x, w, shape, sizes, bounded, fractional, epilogue }: Contraction): Tensor {
+export function contract({ x, w, shape, sizes, bounded, fractional, bias, activation }: Contraction): Tensor {
   const { m, n } = sizes;
+  // A kernel without bias does not read that binding, which must hold some buffer all the same.
   const width: Width = n % 4 === 0 ? 4 : 1;
+  const epilogue = activationProgram(activation ? { activation } : {});
+  const biased = bias !== undefined;
   if (x.device.variant === "tiled") {
     const groups = [Math.ceil(m / TILE), Math.ceil(n / TILE), 1] as const;
-    return run(tiledContraction, { x, w }, { c: shape }, sizes, { constants: { width, fractional }, groups, epilogue })
-      .c;
+    return run(tiledContraction, { x, w, bias: bias ?? w }, { c: shape }, sizes, {
+      constants: { width, fractional, biased },
+      groups,
+      epilogue,
+    }).c;
   }
   const right = width === 4 ? columnsTogether(w, sizes) : { w, sizes };
   const block = chooseBlock(m, n, x.device.subgroupSize, width);
-  const constants = { ...block, bounded, fractional };
+  const constants = { ...block, bounded, fractional, biased };
   const groups = [Math.ceil(m / block.rows), Math.ceil(n / block.columns), 1] as const;
-  return run(subgroupContraction, { x, w: right.w }, { c: shape }, right.sizes, { constants, groups, epilogue }).c;
+  return run(subgroupContraction, { x, w: right.w, bias: bias ?? right.w }, { c: shape }, right.sizes, {
+    constants,
+    groups,
+    epilogue,
+  }).c;
 }
 
 /** Lanes load four neighbouring columns at once; a transposed w is small beside the work and is copied into that order. */

@@ -1,8 +1,8 @@
 /**
  * Contractions by subgroup shuffles, for adapters that run on the CPU.
  *
- *   c[m, n]     = Σ over taps t and channels k of  x[place(m, t) + k] · w[t, k, n]
- *   dw[t, k, n] = Σ over rows m of                 x[place(m, t) + k] · dy[m, n]
+ *   c[m, n]     = bias[n] + Σ over taps t and channels k of  x[place(m, t) + k] · w[t, k, n]
+ *   dw[t, k, n] = Σ over rows m of  x[place(m, t) + k] · dy[m, n]
  *
  * There a load costs as much as 25 multiply-adds and workgroup memory never pays, so everything stays in registers. One
  * workgroup is one subgroup and owns a block of results. Lanes run along one side of the block, each with values of its
@@ -28,6 +28,7 @@ export interface SubgroupBlock {
 interface Constants extends SubgroupBlock {
   readonly bounded: boolean;
   readonly fractional: boolean;
+  readonly biased: boolean;
 }
 
 /** Loads of x and of w that each lane does for one step of the inner dimension. */
@@ -37,7 +38,7 @@ function loadsOf({ lanes, rows, columns, width }: SubgroupBlock) {
 
 export const subgroupContraction = defineKernel({
   name: "contraction.subgroup",
-  inputs: { x: "f32", w: "f32v" },
+  inputs: { x: "f32", w: "f32v", bias: "f32v" },
   outputs: { c: "f32v" },
   uniforms: contractionUniforms,
   enable: ["subgroups"],
@@ -59,7 +60,7 @@ export const subgroupFilterGradient = defineKernel({
   flops: (_, u) => 2 * u.rows * u.n * u.lines * u.ow,
 });
 
-function contractionSource({ bounded, fractional, ...block }: Constants): string {
+function contractionSource({ bounded, fractional, biased, ...block }: Constants): string {
   const { lanes, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
   // Without padding or division a tap moves every place by the same distance.
@@ -77,7 +78,7 @@ fn run(group: vec3u, lane: u32) {
   let origin${q} = image${q} + y${q} * u.xRow + x${q} * u.xColumn;`,
   )}
   ${each(ofW, (t) => `let column${t} = min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u) * u.wColumn;`)}
-  ${accumulators(block)}
+  ${accumulators(block, biased)}
   for (var tap = 0u; tap < u.taps; tap++) {
     let tapY = (tap / u.kw) * u.tapY - u.padY; let tapX = (tap % u.kw) * u.tapX - u.padX; // u32 wraps: below 0 is ≥ h
     ${each(ofX, place)}
@@ -126,7 +127,7 @@ fn run(group: vec3u, lane: u32) {
   let place${q} = tapY${q} * u.xRow + tapX${q} * u.xColumn + r${q} % u.channels;`,
   )}
   ${each(ofW, (t) => `let column${t} = min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u);`)}
-  ${accumulators(block)}
+  ${accumulators(block, false)}
   let last = min((group.z + 1u) * u.linesPerSplit, u.lines);
   for (var line = group.z * u.linesPerSplit; line < last; line++) {
     let y = (line % u.oh) * u.stepY;
@@ -144,12 +145,19 @@ fn run(group: vec3u, lane: u32) {
 }`;
 }
 
-/** Sums of the block: `s<row>_<load of w>` with lanes along columns, `s<column>_<load of x>` with lanes along rows. */
-function accumulators(block: SubgroupBlock): string {
-  const { along, rows, columns } = block;
+/** Sums of the block, from zero or the bias: `s<row>_<load of w>` along columns, `s<column>_<load of x>` along rows. */
+function accumulators(block: SubgroupBlock, biased: boolean): string {
+  const { along, lanes, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
-  if (along === "columns") return each(rows, (i) => each(ofW, (t) => `var s${i}_${t} = f32v();`, " "));
-  return each(columns, (i) => each(ofX, (q) => `var s${i}_${q} = 0.0;`, " "));
+  if (along === "columns") {
+    const place = (t: number) => `min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u) / ${width}u`;
+    const begin = each(ofW, (t) => `let begin${t} = ${biased ? `bias[${place(t)}]` : "f32v()"};`);
+    return `${begin} ${each(rows, (i) => each(ofW, (t) => `var s${i}_${t} = begin${t};`, " "))}`;
+  }
+  const place = (t: number) => `min(firstColumn + ${t * width}u, u.n - ${width}u) / ${width}u`;
+  const begin = each(columns / width, (t) => `let begin${t} = ${biased ? `bias[${place(t)}]` : "f32v()"};`);
+  const part = (i: number) => (width === 4 ? `begin${Math.floor(i / 4)}[${i % 4}]` : `begin${i}`);
+  return `${begin} ${each(columns, (i) => each(ofX, (q) => `var s${i}_${q} = ${part(i)};`, " "))}`;
 }
 
 /** One step of the inner dimension: every value of the broadcast side times what each lane holds of the other. */

@@ -1,8 +1,8 @@
 /**
  * Contractions by register tiles over workgroup memory, for GPUs, and for every adapter without subgroups.
  *
- *   c[m, n]     = Σ over taps t and channels k of  x[place(m, t) + k] · w[t, k, n]
- *   dw[t, k, n] = Σ over rows m of                 x[place(m, t) + k] · dy[m, n]
+ *   c[m, n]     = bias[n] + Σ over taps t and channels k of  x[place(m, t) + k] · w[t, k, n]
+ *   dw[t, k, n] = Σ over rows m of  x[place(m, t) + k] · dy[m, n]
  *
  * A workgroup of 16 × 16 invocations owns a 64 × 64 tile of the result, four by four elements each. The inner dimension
  * is walked in slices of 16: all invocations bring a slice of both operands into workgroup memory, then each multiplies
@@ -19,12 +19,12 @@ const INVOCATIONS = 256;
 
 export const tiledContraction = defineKernel({
   name: "contraction.tiled",
-  inputs: { x: "f32", w: "f32" },
+  inputs: { x: "f32", w: "f32", bias: "f32" },
   outputs: { c: "f32v" },
   uniforms: contractionUniforms,
   grid: "groups",
   workgroup: INVOCATIONS,
-  wgsl: ({ width, fractional }) => contractionSource(width as Width, fractional === true),
+  wgsl: ({ width, fractional, biased }) => contractionSource(width as Width, fractional === true, biased === true),
   flops: (_, u) => 2 * u.m * u.n * u.taps * u.channels,
 });
 
@@ -39,7 +39,7 @@ export const tiledFilterGradient = defineKernel({
   flops: (_, u) => 2 * u.rows * u.n * u.lines * u.ow,
 });
 
-function contractionSource(width: Width, fractional: boolean): string {
+function contractionSource(width: Width, fractional: boolean, biased: boolean): string {
   const divide = (name: string, divisor: string) => (fractional ? `${name} / ${divisor}` : name);
   const divides = fractional ? " && iy * u.divisorY == numeratorY && ix * u.divisorX == numeratorX" : "";
   return /* wgsl */ `
@@ -58,7 +58,7 @@ fn right(inner: u32, n: u32, end: u32) -> f32 {
   let at = (inner / u.channels) * u.wTap + (inner % u.channels) * u.wChannel + n * u.wColumn;
   return select(0.0, w[select(0u, at, inside)], inside);
 }
-${tileProduct({ width, store: "store_c", rows: "u.m", begin: "0u", end: "u.taps * u.channels", offset: "0u" })}`;
+${tileProduct({ width, store: "store_c", rows: "u.m", begin: "0u", end: "u.taps * u.channels", offset: "0u", biased })}`;
 }
 
 function filterGradientSource(width: Width): string {
@@ -83,6 +83,7 @@ ${tileProduct({
   begin: "group.z * u.linesPerSplit * u.ow",
   end: "min((group.z + 1u) * u.linesPerSplit, u.lines) * u.ow",
   offset: "group.z * u.rows",
+  biased: false,
 })}`;
 }
 
@@ -95,10 +96,13 @@ interface TileProduct {
   /** The inner dimension's part, as WGSL. */
   readonly begin: string;
   readonly end: string;
+  /** Whether sums begin at `bias` instead of zero. */
+  readonly biased: boolean;
 }
 
 /** The tile's loop: `left(row, inner, end)` times `right(inner, column, end)`, summed over inner from begin to end. */
-function tileProduct({ width, store, rows, offset, begin, end }: TileProduct): string {
+function tileProduct({ width, store, rows, offset, begin, end, biased }: TileProduct): string {
+  const first = `vec4f(${each(4, (z) => `bias[min(column + ${z}u, u.n - 1u)]`, ", ")})`;
   const lane = (j: number, q: number) => each(width, (z) => `s${j}[${q * width + z}]`, ", ");
   const stores = (j: number) =>
     each(
@@ -114,7 +118,8 @@ fn run(group: vec3u, lane: u32) {
   let r0 = (lane / 16u) * 4u; let row = group.x * ${TILE}u + r0;
   let c0 = (lane % 16u) * 4u; let column = group.y * ${TILE}u + c0;
   let end = ${end};
-  ${each(4, (j) => `var s${j} = vec4f();`, " ")}
+  let first = ${biased ? first : "vec4f()"};
+  ${each(4, (j) => `var s${j} = first;`, " ")}
   for (var k = ${begin}; k < end; k += ${SLICE}u) {
     ${each(
       (TILE * SLICE) / INVOCATIONS,

@@ -130,7 +130,7 @@ export function whileTrue(condition: Code, ...body: readonly Code[]): Code {
 
 // ---------------------------------------------------------------- functions and the module (§5.5)
 
-interface FunctionSource {
+export interface FunctionSource {
   readonly name: string;
   readonly parameters: readonly ValueType[];
   readonly result: ValueType | undefined;
