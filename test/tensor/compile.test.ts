@@ -67,9 +67,9 @@ const bumped = (p: Tensor): void => {
 
 // What fuses
 
-tests("bias and activation ride on a convolution's store, given as options or as operations", async () => {
+tests("bias and activation are part of a convolution, given as options or as operations", async () => {
   const [x, w, bias] = [random([1, 5, 5, 3]), random([3, 3, 3, 4]), random([4])];
-  assert.equal(await lines(() => conv2d(x, w, { bias, activation: "relu" })), ["contraction + add + relu"]);
+  assert.equal(await lines(() => conv2d(x, w, { bias, activation: "relu" })), ["contraction + relu"]); // sums begin at the bias
   assert.equal(await lines(() => relu(add(conv2d(x, w), bias))), ["contraction + add + relu"]);
 });
 
