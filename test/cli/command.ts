@@ -1,12 +1,11 @@
 /** The real command line as a child process, in a folder of its own. */
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** The package that is tested. */
-export const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "../..");
 
 export interface Outcome {
   /** Exit code; null when a signal ended the process. */
@@ -28,16 +27,21 @@ export interface RunOptions {
 /** A process that has not ended by then does not end by itself. */
 const PATIENCE_MS = 180_000;
 
-/** Builds `dist/`, which is what users get. */
-export async function buildAll(): Promise<void> {
-  await promisify(execFile)(process.execPath, ["scripts/build.mjs", "--quiet"], { cwd: root });
-}
-
-/** A folder for models and pictures, and the command run in it. */
+/** A package as users get it, and a folder to use it in. */
 export class Workplace {
   readonly folder = mkdtempSync(join(tmpdir(), "trama-cli-"));
+  /** A copy of what was built: another build may replace `dist/` while these tests run. */
+  readonly home = join(this.folder, "package");
 
-  trama(args: readonly string[], { env = {}, home = root, onOutput }: RunOptions = {}): Promise<Outcome> {
+  static async build(): Promise<Workplace> {
+    await promisify(execFile)(process.execPath, ["scripts/build.mjs", "--quiet"], { cwd: root });
+    const place = new Workplace();
+    copyPackage(root, place.home);
+    symlinkSync(join(root, "node_modules"), join(place.home, "node_modules"), "dir");
+    return place;
+  }
+
+  trama(args: readonly string[], { env = {}, home = this.home, onOutput }: RunOptions = {}): Promise<Outcome> {
     const child = spawn(process.execPath, [join(home, "dist/cli/trama.js"), ...args], {
       cwd: this.folder,
       env: { ...process.env, NO_COLOR: "1", TRAMA_DATA: "", ...env },
@@ -67,6 +71,12 @@ export class Workplace {
   remove(): void {
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** What is published, without what it depends on. */
+export function copyPackage(from: string, to: string): void {
+  cpSync(join(from, "dist"), join(to, "dist"), { recursive: true });
+  cpSync(join(from, "package.json"), join(to, "package.json"));
 }
 
 function withoutDawn(text: string): string {

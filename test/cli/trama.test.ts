@@ -1,20 +1,19 @@
 /** The command line as users meet it: help, training, using what was trained, and everything that can go wrong. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { drawGarment } from "../../src/data/index.ts";
 import { parseSafetensors } from "../../src/weights/index.ts";
-import { buildAll, eventsIn, root, Workplace, type Outcome } from "./command.ts";
+import { copyPackage, eventsIn, Workplace, type Outcome } from "./command.ts";
 
 const command = suite("command line");
 
 let place = null as unknown as Workplace;
 
 command.before(async () => {
-  await buildAll();
-  place = new Workplace();
+  place = await Workplace.build();
 });
 
 command.after(() => place.remove());
@@ -265,8 +264,7 @@ command("errors are events too, and --verbose shows their stack", async () => {
 
 command("packages that are missing are named, with what to type", async () => {
   const home = join(place.folder, "bare");
-  cpSync(join(root, "dist"), join(home, "dist"), { recursive: true });
-  cpSync(join(root, "package.json"), join(home, "package.json"));
+  copyPackage(place.home, home);
   refused(await place.trama(["predict", "fine.png", "--model", model], { home }), 1, /npm install sharp/);
   refused(await place.trama(["train", ...SMALL], { home }), 1, /npm install webgpu/);
 });
