@@ -39,8 +39,8 @@ const general = {
     { weight: 1, arbitrary: pair(1, 2) },
   ),
   padding: fc.oneof(fc.constantFrom<Padding[]>("same", "valid"), fc.tuple(sides, sides)),
-  channels: fc.constantFrom(1, 3, 4, 5, 8, 28, 33),
-  filters: fc.constantFrom(1, 3, 4, 5, 8, 32, 33),
+  channels: fc.constantFrom(1, 3, 4, 8, 33),
+  filters: fc.constantFrom(1, 3, 4, 8, 33),
   bias: fc.boolean(),
   activation: fc.constantFrom(null, null, "relu", "tanh"),
   seed: generate.seed,
@@ -72,7 +72,8 @@ function gradients([x, w]: readonly Nd[], dy: Nd, chosen: reference.ConvOptions)
 const check: OpCheck<Case> = {
   cases: fc.record(general).map(fitted),
   heavy: true,
-  numRuns: 40,
+  numRuns: 28,
+  deep: 2,
   arguments: ({ batch, image, kernel, channels, filters, bias, seed }) => [
     generate.values([batch, ...image, channels], seed),
     generate.values([...kernel, channels, filters], seed + 1),
@@ -95,22 +96,31 @@ const check: OpCheck<Case> = {
 };
 
 checkOp(tests, "conv2d", check);
-checkOp(tests, "conv2d, the layers of a small network", {
-  ...check,
-  cases: fc.record({
-    ...general,
-    image: fc.constant<reference.Pair>([14, 14]),
-    kernel: fc.constant<reference.Pair>([3, 3]),
-    stride: fc.constant<reference.Pair>([1, 1]),
-    dilation: fc.constant<reference.Pair>([1, 1]),
-    padding: fc.constantFrom<Padding[]>("same", "valid"),
-    channels: fc.constantFrom(1, 32),
-    filters: fc.constant(32),
-    bias: fc.constant(true),
-    activation: fc.constant("relu" as const),
-  }),
-  numRuns: 4,
-  deep: 2,
-});
+/** Channels as networks have them, and their neighbours that fill no lane vector. */
+const layers = [
+  [1, 32],
+  [32, 28],
+  [28, 5],
+] as const;
+
+for (const [channels, filters] of layers) {
+  checkOp(tests, `conv2d, a layer from ${channels} to ${filters} channels`, {
+    ...check,
+    cases: fc.record({
+      ...general,
+      image: fc.constant<reference.Pair>([14, 14]),
+      kernel: fc.constant<reference.Pair>([3, 3]),
+      stride: fc.constant<reference.Pair>([1, 1]),
+      dilation: fc.constant<reference.Pair>([1, 1]),
+      padding: fc.constant<Padding>("same"),
+      channels: fc.constant(channels),
+      filters: fc.constant(filters),
+      bias: fc.constant(true),
+      activation: fc.constant("relu" as const),
+    }),
+    numRuns: 1,
+    deep: 1,
+  });
+}
 
 tests.run();

@@ -30,23 +30,26 @@ function gradients([a, b]: readonly Nd[], dy: Nd, chosen: reference.MatmulOption
   return chosen.bias === undefined ? [da, db] : [da, db, dbias];
 }
 
-/** Sizes around the tails of subgroups, lane vectors and tiles; few enough columns to share compiled kernels. */
+/**
+ * Sizes around the tails of subgroups, lane vectors and tiles. All three come from one short list, because the gradients
+ * exchange their roles, and each new combination is a kernel to compile.
+ */
 const cases: fc.Arbitrary<Case> = fc.record({
-  m: fc.constantFrom(1, 3, 8, 17, 33, 65, 130),
-  k: fc.constantFrom(1, 3, 4, 16, 17, 40),
-  n: fc.constantFrom(1, 5, 8, 33, 68),
+  m: fc.constantFrom(1, 5, 8, 33, 130),
+  k: fc.constantFrom(1, 5, 8, 33),
+  n: fc.constantFrom(1, 5, 8, 33),
   transposeA: fc.boolean(),
   transposeB: fc.boolean(),
   bias: fc.boolean(),
-  activation: fc.constantFrom(null, null, "relu", "relu6", "sigmoid", "tanh"),
+  activation: fc.constantFrom(null, null, null, "relu", "relu6", "sigmoid", "tanh"),
   seed: generate.seed,
 });
 
 const check: OpCheck<Case> = {
   cases,
   heavy: true,
-  numRuns: 30,
-  deep: 4,
+  numRuns: 20,
+  deep: 2,
   arguments: ({ m, k, n, transposeA, transposeB, bias, seed }) => [
     generate.values(transposeA ? [k, m] : [m, k], seed),
     generate.values(transposeB ? [n, k] : [k, n], seed + 1),

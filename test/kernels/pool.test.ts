@@ -65,7 +65,8 @@ function expected(drawn: Case): reference.AveragePoolOptions {
 
 const maxCheck: OpCheck<Case> = {
   cases,
-  numRuns: 60,
+  numRuns: 30,
+  deep: 2,
   arguments: ({ batch, image, channels, seed }) => [
     generate.values([batch, ...image, channels], seed, { distinct: true }),
   ],
@@ -82,7 +83,8 @@ checkOp(tests, "maxPool2d: of equal elements the first in row order gets the gra
 });
 checkOp(tests, "averagePool2d", {
   cases,
-  numRuns: 60,
+  numRuns: 30,
+  deep: 2,
   arguments: ({ batch, image, channels, seed }) => [generate.values([batch, ...image, channels], seed)],
   op: ([x], drawn) => averagePool2d(x!, options(drawn)),
   reference: ([x], drawn) => reference.averagePool(x!, expected(drawn)),
