@@ -24,7 +24,8 @@ export interface Canvas {
 /** A black canvas. */
 export function createCanvas(side: number): Canvas {
   const values = new Float64Array(side * side);
-  const fill = (outline: readonly Point[], paint: Paint): void => paintCoverage(values, side, areaSums(outline, side), paint);
+  const fill = (outline: readonly Point[], paint: Paint): void =>
+    paintCoverage(values, side, areaSums(outline, side), paint);
   return {
     side,
     values,

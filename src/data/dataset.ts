@@ -88,7 +88,11 @@ export function takeImages(dataset: ImageDataset, count: number): ImageDataset {
  * @param split what the part is called from now on; default: as `dataset`.
  * @throws {DataError} when an index is out of range or there is none.
  */
-export function selectImages(dataset: ImageDataset, indices: ArrayLike<number>, split: SplitName = dataset.split): ImageDataset {
+export function selectImages(
+  dataset: ImageDataset,
+  indices: ArrayLike<number>,
+  split: SplitName = dataset.split,
+): ImageDataset {
   const length = imageLength(dataset.shape);
   const images = new Uint8Array(indices.length * length);
   const labels = new Uint8Array(indices.length);
@@ -165,7 +169,11 @@ function requireLengths({ images, labels, shape, count, origin }: ImageDataset):
 function requireNames({ classNames, origin }: ImageDataset): void {
   const where = `data set "${origin}"`;
   if (classNames.length < 1 || classNames.length > 256) {
-    throw new DataError({ where, expected: "1 to 256 class names, because labels are bytes", got: String(classNames.length) });
+    throw new DataError({
+      where,
+      expected: "1 to 256 class names, because labels are bytes",
+      got: String(classNames.length),
+    });
   }
   const twice = classNames.find((name, index) => classNames.indexOf(name) !== index);
   if (twice === undefined) return;

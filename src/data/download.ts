@@ -56,7 +56,12 @@ interface Transfer {
  * @returns the content, whose length and MD5 are right.
  * @throws {DataError} listing what went wrong with each mirror. @throws {FileError} when the cache cannot be written.
  */
-export async function downloadToCache(folder: string, file: PublishedFile, urls: readonly string[], options: DownloadOptions = {}): Promise<Uint8Array> {
+export async function downloadToCache(
+  folder: string,
+  file: PublishedFile,
+  urls: readonly string[],
+  options: DownloadOptions = {},
+): Promise<Uint8Array> {
   options.signal?.throwIfAborted();
   const part = await openPartial(folder, file.name);
   try {
@@ -83,7 +88,11 @@ async function downloadFromMirrors(transfer: Transfer, urls: readonly string[]):
 }
 
 /** Undefined when the mirror is of no use; why is added to `failures`. */
-async function downloadFromMirror(transfer: Transfer, url: string, failures: string[]): Promise<Uint8Array | undefined> {
+async function downloadFromMirror(
+  transfer: Transfer,
+  url: string,
+  failures: string[],
+): Promise<Uint8Array | undefined> {
   const { part, file } = transfer;
   for (let tries = 0; tries < MAX_TRIES_PER_MIRROR; tries++) {
     const before = part.receivedBytes;

@@ -177,7 +177,11 @@ async function readFromCache(file: FashionFile, options: FashionMnistOptions): P
 }
 
 /** A cache that holds a broken file is never papered over with synthetic data: then the fault itself is thrown. */
-async function download(file: FashionFile, options: FashionMnistOptions, cacheFault: TramaError | undefined): Promise<IdxArray> {
+async function download(
+  file: FashionFile,
+  options: FashionMnistOptions,
+  cacheFault: TramaError | undefined,
+): Promise<IdxArray> {
   const { mirrors = FASHION_MIRRORS, onProgress, timeouts, signal } = options;
   const urls = mirrors.map((base) => (base.endsWith("/") ? base : `${base}/`) + file.name);
   const report = (progress: DownloadProgress): void => onProgress?.({ kind: "download", ...progress });
@@ -199,7 +203,11 @@ async function assemble(read: FileReader, from: string, options: FashionMnistOpt
   }
   const classNames = FASHION_CLASS_NAMES[options.language ?? "en"];
   const part = (images: FashionFile, labels: FashionFile, split: SplitName): ImageDataset =>
-    datasetFromIdx(requireArray(arrays, images), requireArray(arrays, labels), { classNames, split, origin: `Fashion-MNIST (${from})` });
+    datasetFromIdx(requireArray(arrays, images), requireArray(arrays, labels), {
+      classNames,
+      split,
+      origin: `Fashion-MNIST (${from})`,
+    });
   return {
     train: part(FASHION_FILES.trainImages, FASHION_FILES.trainLabels, "train"),
     test: part(FASHION_FILES.testImages, FASHION_FILES.testLabels, "test"),
@@ -224,5 +232,5 @@ function synthetic(options: FashionMnistOptions, reason: string): FashionMnist {
 
 function requirePolicy(policy: SyntheticPolicy): SyntheticPolicy {
   if (POLICIES.includes(policy)) return policy;
-  throw new OptionError({ where: "synthetic", expected: POLICIES.join(", "), got: String(policy) });
+  throw new OptionError({ where: "synthetic", expected: POLICIES.join(", "), got: policy });
 }

@@ -122,13 +122,27 @@ function asOwnBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 function unreadable(location: string | URL, got: string, cause?: unknown): FileError {
   return new FileError(
-    { where: String(location), expected: "to fetch the file", got, advice: "check the address and the server's CORS headers" },
+    {
+      where: String(location),
+      expected: "to fetch the file",
+      got,
+      advice: "check the address and the server's CORS headers",
+    },
     { cause },
   );
 }
 
 // Compile-time proof that this file shows the whole face.
 void ({
-  readFile, fileExists, writeFileAtomic, joinPath, environmentVariable, cacheDirectory, readCached, cachedLocation,
-  openPartial, gunzipChunks, md5,
+  readFile,
+  fileExists,
+  writeFileAtomic,
+  joinPath,
+  environmentVariable,
+  cacheDirectory,
+  readCached,
+  cachedLocation,
+  openPartial,
+  gunzipChunks,
+  md5,
 } satisfies PlatformFiles);

@@ -108,7 +108,14 @@ async function refuseToReplaceNonFile(path: string): Promise<void> {
 
 /** Not Node's recursive `mkdir`: where folders cannot be made at all, as below /proc, it tries for ever. */
 async function makeFolder(path: string): Promise<void> {
-  if (await stat(path).then((found) => found.isDirectory(), () => false)) return;
+  if (
+    await stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    )
+  ) {
+    return;
+  }
   if (dirname(path) !== path) await makeFolder(dirname(path));
   await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
     // Another process may have been faster; a file in the way shows itself when it is entered.
@@ -141,6 +148,15 @@ async function flushFolder(folder: string): Promise<void> {
 
 // Compile-time proof that this file shows the whole face.
 void ({
-  readFile, fileExists, writeFileAtomic, joinPath, environmentVariable, cacheDirectory, readCached, cachedLocation,
-  openPartial, gunzipChunks, md5,
+  readFile,
+  fileExists,
+  writeFileAtomic,
+  joinPath,
+  environmentVariable,
+  cacheDirectory,
+  readCached,
+  cachedLocation,
+  openPartial,
+  gunzipChunks,
+  md5,
 } satisfies PlatformFiles);

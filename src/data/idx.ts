@@ -180,7 +180,11 @@ function parseHeader(bytes: Uint8Array, limits: ReadLimits): IdxHeader {
   const type = parseType(bytes, limits.file);
   const dimensions = bytes[3] ?? 0;
   if (dimensions < 1 || dimensions > MAX_DIMENSIONS) {
-    throw new FormatError({ where: limits.file, expected: `1 to ${MAX_DIMENSIONS} dimensions`, got: String(dimensions) });
+    throw new FormatError({
+      where: limits.file,
+      expected: `1 to ${MAX_DIMENSIONS} dimensions`,
+      got: String(dimensions),
+    });
   }
   const headerBytes = 4 + 4 * dimensions;
   if (bytes.length < headerBytes) throw headerTruncated(limits.file, bytes.length);
@@ -211,7 +215,9 @@ function guessFormat(bytes: Uint8Array): string {
 function payloadLength(type: IdxType, shape: readonly number[], { file, maxBytes }: ReadLimits): number {
   let bytes = ELEMENT_TYPES[type].bytes;
   for (const size of shape) {
-    if (size === 0) throw new FormatError({ where: file, expected: "sizes of at least 1", got: `[${shape.join(", ")}]` });
+    if (size === 0) {
+      throw new FormatError({ where: file, expected: "sizes of at least 1", got: `[${shape.join(", ")}]` });
+    }
     // Checked after each factor, so that the product never leaves the exact whole numbers.
     bytes *= size;
     if (bytes > maxBytes) {

@@ -40,7 +40,11 @@ export function labelMap(groups: readonly LabelGroup[], classCount: number): Lab
   groups.forEach((group, target) => assignGroup(group, target, owners));
   const orphan = owners.indexOf(undefined);
   if (orphan >= 0) {
-    throw new OptionError({ where: "labelMap", expected: `each of ${classCount} classes in a group`, got: `class ${orphan} in none` });
+    throw new OptionError({
+      where: "labelMap",
+      expected: `each of ${classCount} classes in a group`,
+      got: `class ${orphan} in none`,
+    });
   }
   return { targets: Uint8Array.from(owners, (target) => target ?? 0), classNames: groups.map((group) => group.name) };
 }
@@ -73,13 +77,16 @@ const GROUP_NAMES: Readonly<Record<Language, readonly string[]>> = {
 /** Fashion-MNIST's ten classes in five groups: upper part, bottom part, one piece, footwear, bags. */
 export function fashionGroups(language: Language = "en"): LabelMap {
   const names = GROUP_NAMES[requireLanguage(language)];
-  return labelMap(GROUP_CLASSES.map((classes, at) => ({ name: names[at] ?? "", classes })), 10);
+  return labelMap(
+    GROUP_CLASSES.map((classes, at) => ({ name: names[at] ?? "", classes })),
+    10,
+  );
 }
 
 /** @throws {OptionError} when class names are not offered in that language. */
 export function requireLanguage(language: Language): Language {
   if (Object.hasOwn(FASHION_CLASS_NAMES, language)) return language;
-  throw new OptionError({ where: "language", expected: "en, pt or es", got: String(language) });
+  throw new OptionError({ where: "language", expected: "en, pt or es", got: language });
 }
 
 function assignGroup(group: LabelGroup, target: number, owners: (number | undefined)[]): void {

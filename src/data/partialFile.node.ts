@@ -35,20 +35,23 @@ function partialFile(paths: PartialPaths, handle: FileHandle, alreadyReceived: n
     get receivedBytes() {
       return receivedBytes;
     },
-    append: (chunk) => guard(async () => {
-      await handle.appendFile(chunk);
-      receivedBytes += chunk.length;
-    }),
-    reset: () => guard(async () => {
-      await handle.truncate(0);
-      receivedBytes = 0;
-    }),
+    append: (chunk) =>
+      guard(async () => {
+        await handle.appendFile(chunk);
+        receivedBytes += chunk.length;
+      }),
+    reset: () =>
+      guard(async () => {
+        await handle.truncate(0);
+        receivedBytes = 0;
+      }),
     content: () => guard(() => readFile(paths.part)),
-    commit: () => guard(async () => {
-      await handle.sync();
-      await rename(paths.part, paths.destination);
-      committed = true;
-    }),
+    commit: () =>
+      guard(async () => {
+        await handle.sync();
+        await rename(paths.part, paths.destination);
+        committed = true;
+      }),
     close: async () => {
       await handle.close();
       if (paths.owner !== undefined) await rm(paths.owner, { force: true });

@@ -45,10 +45,16 @@ export function randomSplit(count: number, { fraction, seed = DEFAULT_SEED }: Fr
  * @param labels one class number an example.
  * @throws {OptionError} for a fraction outside (0, 1). @throws {DataError} when a part would be empty.
  */
-export function stratifiedSplit(labels: Uint8Array, { fraction, seed = DEFAULT_SEED }: FractionSplitOptions): IndexSplit {
+export function stratifiedSplit(
+  labels: Uint8Array,
+  { fraction, seed = DEFAULT_SEED }: FractionSplitOptions,
+): IndexSplit {
   const held = heldOutCount("stratifiedSplit", labels.length, fraction);
   const classes = shuffledIndicesByClass(labels, seed);
-  const quotas = largestRemainders(classes.map((members) => members.length * fraction), held);
+  const quotas = largestRemainders(
+    classes.map((members) => members.length * fraction),
+    held,
+  );
   const validation = classes.map((members, at) => members.subarray(0, quotas[at]));
   const train = classes.map((members, at) => members.subarray(quotas[at]));
   return { train: joinSorted(train), validation: joinSorted(validation) };
@@ -69,7 +75,10 @@ export function kFold(count: number, { folds, seed = DEFAULT_SEED }: FoldOptions
  * @param labels one class number an example.
  * @throws {OptionError} for fewer than 2 folds. @throws {DataError} when a class has fewer examples than folds.
  */
-export function stratifiedKFold(labels: Uint8Array, { folds, seed = DEFAULT_SEED }: FoldOptions): readonly IndexSplit[] {
+export function stratifiedKFold(
+  labels: Uint8Array,
+  { folds, seed = DEFAULT_SEED }: FoldOptions,
+): readonly IndexSplit[] {
   requireCount("stratifiedKFold", labels.length);
   const classes = shuffledIndicesByClass(labels, seed);
   const rarest = Math.min(...classes.map((members) => members.length));
@@ -132,7 +141,12 @@ function requireFolds(where: string, folds: number, available: number, what: str
     throw new OptionError({ where, expected: "a whole number of folds, at least 2", got: String(folds) });
   }
   if (folds <= available) return;
-  throw new DataError({ where, expected: `at least ${folds} ${what}, one a fold`, got: String(available), advice: "take fewer folds" });
+  throw new DataError({
+    where,
+    expected: `at least ${folds} ${what}, one a fold`,
+    got: String(available),
+    advice: "take fewer folds",
+  });
 }
 
 function range(count: number): Uint32Array {

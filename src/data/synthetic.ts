@@ -30,7 +30,10 @@ const TEST_STREAM = 0x40000000;
  * Each image depends on seed and position alone, so that a smaller set is the beginning of a larger one.
  * @throws {OptionError} for counts outside 1…1,000,000 or a bad seed.
  */
-export function syntheticGarments(options: SyntheticOptions = {}): { readonly train: ImageDataset; readonly test: ImageDataset } {
+export function syntheticGarments(options: SyntheticOptions = {}): {
+  readonly train: ImageDataset;
+  readonly test: ImageDataset;
+} {
   const { trainCount = 10_000, testCount = 2_000, seed = 42, language = "en" } = options;
   requireLanguage(language);
   requireCount("trainCount", trainCount);
@@ -48,7 +51,9 @@ export function syntheticGarments(options: SyntheticOptions = {}): { readonly tr
  */
 export function drawGarment(label: number, seed: number): Uint8Array {
   const garment = GARMENTS[label];
-  if (garment === undefined) throw new OptionError({ where: "drawGarment", expected: "a class from 0 to 9", got: String(label) });
+  if (garment === undefined) {
+    throw new OptionError({ where: "drawGarment", expected: "a class from 0 to 9", got: String(label) });
+  }
   const random = seededRandom(seed);
   const canvas = createCanvas(SIDE);
   garment(createPencil(canvas, random, randomPlacement(random), randomCloth(random)));
@@ -63,7 +68,15 @@ function drawSet(count: number, seed: number, stream: number, split: SplitName, 
     images.set(drawGarment(labels[at] ?? 0, derivedSeed(seed, stream + at)), at * SIDE * SIDE);
   }
   const origin = `SYNTHETIC garments drawn by Trama (seed ${seed}), NOT Fashion-MNIST: scores are not comparable`;
-  return imageDataset({ images, labels, shape: [SIDE, SIDE, 1], classNames: FASHION_CLASS_NAMES[language], origin, synthetic: true, split });
+  return imageDataset({
+    images,
+    labels,
+    shape: [SIDE, SIDE, 1],
+    classNames: FASHION_CLASS_NAMES[language],
+    origin,
+    synthetic: true,
+    split,
+  });
 }
 
 /** Each run of ten holds every class once, in an order of its own. */
