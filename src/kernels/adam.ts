@@ -18,15 +18,16 @@ const kernel = defineKernel({
   wgsl: /* wgsl */ `
     fn run(i: u32) {                                       // one thread per four parameters
       let t = f32(step[0] + 1u);
-      let gradient = g[i] + u.decay * p[i];
+      let parameter = p[i];
+      let gradient = g[i] + u.decay * parameter;
       let first = u.beta1 * m[i] + (1.0 - u.beta1) * gradient;
       let second = u.beta2 * v[i] + (1.0 - u.beta2) * gradient * gradient;
       m[i] = first;
       v[i] = second;
       let corrected = first / (1.0 - pow(u.beta1, t));
-      p[i] -= rate[0] * corrected / (sqrt(second / (1.0 - pow(u.beta2, t))) + u.epsilon);
+      p[i] = parameter - rate[0] * corrected / (sqrt(second / (1.0 - pow(u.beta2, t))) + u.epsilon);
     }`,
-  flops: (threads) => threads * 60,
+  flops: (threads) => threads * 4 * 14,
 });
 
 export interface AdamOptions {

@@ -13,10 +13,11 @@ const kernel = defineKernel({
   updates: { p: "f32v", velocity: "f32v" },
   wgsl: ({ nesterov }) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per four parameters
-      let gradient = g[i] + u.decay * p[i];
+      let parameter = p[i];
+      let gradient = g[i] + u.decay * parameter;
       let v = u.momentum * velocity[i] + gradient;
       velocity[i] = v;
-      p[i] -= rate[0] * ${nesterov === true ? "(gradient + u.momentum * v)" : "v"};
+      p[i] = parameter - rate[0] * ${nesterov === true ? "(gradient + u.momentum * v)" : "v"};
     }`,
   flops: (threads) => threads * 24,
 });

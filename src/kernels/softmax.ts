@@ -4,10 +4,11 @@
  *   y[k] = exp(x[k] − m) / Σ exp(x[j] − m),   m = max x        dx = y · (dy − Σ dy·y)
  *   log y[k] = x[k] − m − ln Σ exp(x[j] − m)                   dx = dy − y · Σ dy
  *
- * One invocation walks one line of the axis: with the few classes of a classifier, neighbouring invocations share cache
- * lines and no two need to talk. Subtracting the maximum keeps exp from overflowing.
+ * Two forms. Over few classes one invocation walks one line: neighbours share cache lines and no two need to talk. Over a
+ * long last axis one workgroup walks one line, four neighbours a lane, and adds up what its lanes found in workgroup
+ * memory. Subtracting the maximum keeps exp from overflowing.
  */
-import { defineKernel, defineOp, normaliseAxes, run, sizeOf, type Shape, type Tensor } from "../tensor/index.ts";
+import { defineKernel, defineOp, normaliseAxes, run, sizeOf, type Tensor } from "../tensor/index.ts";
 
 const uniforms = { k: "u32", inner: "u32" } as const;
 
@@ -50,22 +51,106 @@ const backward = defineKernel({
   flops: (threads, u) => threads * u.k * 4,
 });
 
-function lines(where: string, shape: Shape, axis: number) {
+/** Lanes 0…n − 1 hold `value`; all receive its reduction by `join`. */
+function acrossLanes(lanes: number, join: (a: string, b: string) => string): string {
+  return /* wgsl */ `
+      partial[lane] = value;
+      for (var half = ${lanes / 2}u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (lane < half) { partial[lane] = ${join("partial[lane]", "partial[lane + half]")}; }
+      }
+      workgroupBarrier();
+      value = partial[0];
+      workgroupBarrier();`;
+}
+
+const largest = (v: string) => `max(max(${v}.x, ${v}.y), max(${v}.z, ${v}.w))`;
+const total = (v: string) => `(${v}.x + ${v}.y + ${v}.z + ${v}.w)`;
+
+const wideForward = defineKernel({
+  name: "softmax.wide",
+  uniforms: { k: "u32" },
+  inputs: { x: "f32v" },
+  outputs: { y: "f32v" },
+  grid: "groups",
+  workgroup: (constants) => constants["lanes"] as number,
+  wgsl: ({ log, lanes }) => /* wgsl */ `
+    var<workgroup> partial: array<f32, ${lanes}>;
+    fn run(group: vec3u, lane: u32) {                      // one workgroup per line
+      let end = (group.x + 1u) * u.k; let start = group.x * u.k + lane;
+      var m = x[min(start, end - 1u)];
+      for (var at = start; at < end; at += ${lanes}u) { m = max(m, x[at]); }
+      var value = ${largest("m")};
+      ${acrossLanes(lanes as number, (a, b) => `max(${a}, ${b})`)}
+      let greatest = value;
+      var sum = vec4f();
+      for (var at = start; at < end; at += ${lanes}u) { sum += exp(x[at] - greatest); }
+      value = ${total("sum")};
+      ${acrossLanes(lanes as number, (a, b) => `${a} + ${b}`)}
+      ${log === true ? "let logSum = log(value);" : "let scale = 1.0 / value;"}
+      for (var at = start; at < end; at += ${lanes}u) {
+        store_y(at, ${log === true ? "x[at] - greatest - logSum" : "exp(x[at] - greatest) * scale"});
+      }
+    }`,
+  flops: (threads, u, { lanes }) => (threads / (lanes as number)) * u.k * 16,
+});
+
+const wideBackward = defineKernel({
+  name: "softmax.wide.grad",
+  uniforms: { k: "u32" },
+  inputs: { dy: "f32v", y: "f32v" },
+  outputs: { dx: "f32v" },
+  grid: "groups",
+  workgroup: (constants) => constants["lanes"] as number,
+  wgsl: ({ log, lanes }) => /* wgsl */ `
+    var<workgroup> partial: array<f32, ${lanes}>;
+    fn run(group: vec3u, lane: u32) {                      // one workgroup per line
+      let end = (group.x + 1u) * u.k; let start = group.x * u.k + lane;
+      var sum = vec4f();
+      for (var at = start; at < end; at += ${lanes}u) { sum += dy[at]${log === true ? "" : " * y[at]"}; }
+      var value = ${total("sum")};
+      ${acrossLanes(lanes as number, (a, b) => `${a} + ${b}`)}
+      for (var at = start; at < end; at += ${lanes}u) {
+        store_dx(at, ${log === true ? "dy[at] - exp(y[at]) * value" : "y[at] * (dy[at] - value)"});
+      }
+    }`,
+  flops: (threads, u, { lanes }) => (threads / (lanes as number)) * u.k * 16,
+});
+
+/** From here on a line is worth a workgroup of its own. */
+const WIDE = 64;
+
+interface Lines {
+  readonly count: number;
+  readonly k: number;
+  readonly inner: number;
+  /** Lanes of the workgroup that walks a line; 0 where one invocation does. */
+  readonly lanes: number;
+}
+
+function linesOf(where: string, { shape, device }: Tensor, axis: number): Lines {
   const [along] = normaliseAxes(where, [axis], shape.length) as [number];
-  const sizes = { k: shape[along]!, inner: sizeOf(shape.slice(along + 1)) };
-  return { sizes, threads: sizeOf(shape) / sizes.k };
+  const [k, inner] = [shape[along]!, sizeOf(shape.slice(along + 1))];
+  const count = sizeOf(shape) / k;
+  const wide = inner === 1 && k >= WIDE && k % 4 === 0 && count <= device.gpu.limits.maxComputeWorkgroupsPerDimension;
+  return { count, k, inner, lanes: wide ? (device.variant === "subgroup" ? device.subgroupSize : 64) : 0 };
 }
 
 function define(name: string, log: boolean): (x: Tensor, axis?: number) => Tensor {
-  const constants = { log };
   return defineOp(name, {
     forward(x: Tensor, axis: number = -1) {
-      const { sizes, threads } = lines(name, x.shape, axis);
-      const { y } = run(forward, { x }, { y: x.shape }, sizes, { threads, constants });
-      return { output: y, saved: { y, sizes, threads } };
+      const { count, k, inner, lanes } = linesOf(name, x, axis);
+      const wide = { constants: { log, lanes, width: 4 }, groups: [count, 1, 1] as const };
+      const { y } =
+        lanes > 0
+          ? run(wideForward, { x }, { y: x.shape }, { k: k / 4 }, wide)
+          : run(forward, { x }, { y: x.shape }, { k, inner }, { constants: { log }, threads: count });
+      return { output: y, saved: { y, count, k, inner, wide } };
     },
-    backward: (dy, { y, sizes, threads }) => [
-      run(backward, { dy, y }, { dx: y.shape }, sizes, { threads, constants }).dx,
+    backward: (dy, { y, count, k, inner, wide }) => [
+      wide.constants.lanes > 0
+        ? run(wideBackward, { dy, y }, { dx: y.shape }, { k: k / 4 }, wide).dx
+        : run(backward, { dy, y }, { dx: y.shape }, { k, inner }, { constants: { log }, threads: count }).dx,
     ],
   });
 }

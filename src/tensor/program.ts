@@ -8,7 +8,7 @@ import type { Dispatch } from "./kernel.ts";
 import { timeSteps } from "./profile.ts";
 import { formatShape } from "./shape.ts";
 import type { Storage, Tensor } from "./tensor.ts";
-import { linearGrid, workgroupsOf } from "./wgsl.ts";
+import { workgroupsOf } from "./wgsl.ts";
 
 export interface Step {
   readonly pipeline: GPUComputePipeline;
@@ -90,7 +90,7 @@ export class Program<T> {
       const { kernel, epilogue, uniforms } = dispatch;
       const workgroups = workgroupsOf(dispatch);
       const invocations = workgroups[0] * workgroups[1] * workgroups[2] * kernel.workgroup(dispatch.constants);
-      const threads = kernel.grid === "threads" ? linearGrid(dispatch)[0] : invocations;
+      const threads = typeof dispatch.extent === "number" ? dispatch.extent : invocations;
       return {
         name: kernel.name,
         fused: epilogue.steps.map(({ call }) => call.name),

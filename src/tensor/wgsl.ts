@@ -52,14 +52,7 @@ export function bindingsOf(dispatch: Dispatch): Binding[] {
 /** The names and values of a dispatch's uniforms: those of the grid, of the kernel, and of its epilogue. */
 export function uniformsOf(dispatch: Dispatch): [name: string, type: string, value: number][] {
   const { kernel, uniforms, epilogue } = dispatch;
-  const [threads, row] = linearGrid(dispatch);
-  const entries: [string, string, number][] =
-    kernel.grid === "threads"
-      ? [
-          ["gridThreads", "u32", threads],
-          ["gridRow", "u32", row],
-        ]
-      : [];
+  const entries = kernel.grid === "threads" ? gridUniforms(dispatch) : [];
   for (const [name, type] of Object.entries(kernel.uniforms)) entries.push([name, type, uniforms[name] ?? Number.NaN]);
   const width = widthOf(dispatch.constants);
   epilogue.operands.forEach((operand, k) => {
@@ -67,6 +60,17 @@ export function uniformsOf(dispatch: Dispatch): [name: string, type: string, val
     operand.sizes.forEach((size, j) => entries.push([`e${k}_${j}`, "u32", inFours ? size / width : size]));
   });
   return entries;
+}
+
+function gridUniforms(dispatch: Dispatch): [name: string, type: string, value: number][] {
+  const { threads, groups } = linearGrid(dispatch);
+  const invocations = groups[0] * groups[1] * dispatch.kernel.workgroup(dispatch.constants);
+  return [
+    ["gridThreads", "u32", threads],
+    ["gridRow", "u32", groups[0]],
+    ["gridInvocations", "u32", invocations],
+    ["gridTurns", "u32", Math.ceil(threads / invocations)],
+  ];
 }
 
 /** A source is a pure function of this key; nobody assembles keys by hand. */
@@ -97,18 +101,30 @@ export function sourceOf(dispatch: Dispatch): string {
   ].join("\n");
 }
 
-/** Dispatches are linear; beyond 65,535 workgroups they fold into rows. Returns threads and workgroups of a row. */
-export function linearGrid(dispatch: Dispatch): [threads: number, row: number] {
-  if (typeof dispatch.extent !== "number") return [0, 0];
-  const groups = Math.ceil(dispatch.extent / dispatch.kernel.workgroup(dispatch.constants));
-  return [dispatch.extent, Math.min(groups, 65_535)];
+/** How a linear dispatch is laid out. */
+interface LinearGrid {
+  readonly threads: number;
+  /** Workgroups across and down: beyond 65,535 they fold into rows. */
+  readonly groups: readonly [number, number, number];
+}
+
+/** Entering an invocation costs a software adapter as much as copying four floats: there, each takes up to this many threads. */
+const MOST_TURNS = 4;
+/** Workgroups that are kept, so that every core has some. */
+const LEAST_GROUPS = 8;
+
+function linearGrid(dispatch: Dispatch): LinearGrid {
+  const threads = dispatch.extent as number;
+  const workgroup = dispatch.kernel.workgroup(dispatch.constants);
+  const [first] = [...dispatch.outputs, ...dispatch.updates];
+  const turns = first?.device.isSoftware ? Math.min(MOST_TURNS, Math.floor(threads / (workgroup * LEAST_GROUPS))) : 1;
+  const groups = Math.ceil(threads / (workgroup * Math.max(1, turns)));
+  return { threads, groups: groups <= 65_535 ? [groups, 1, 1] : [65_535, Math.ceil(groups / 65_535), 1] };
 }
 
 /** Workgroups in each dimension. */
 export function workgroupsOf(dispatch: Dispatch): readonly [number, number, number] {
-  if (typeof dispatch.extent !== "number") return dispatch.extent;
-  const groups = Math.ceil(dispatch.extent / dispatch.kernel.workgroup(dispatch.constants));
-  return groups <= 65_535 ? [groups, 1, 1] : [65_535, Math.ceil(groups / 65_535), 1];
+  return typeof dispatch.extent === "number" ? linearGrid(dispatch).groups : dispatch.extent;
 }
 
 function operandElement({ access }: Operand, width: Width): string {
@@ -190,7 +206,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   return `@compute @workgroup_size(${workgroup})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * u.gridRow + group.x) * ${workgroup}u + lane;
-  if (i < u.gridThreads) { run(i); }
+  var i = (group.y * u.gridRow + group.x) * ${workgroup}u + lane;
+  for (var turn = 0u; turn < u.gridTurns; turn++) {
+    if (i < u.gridThreads) { run(i); }
+    i += u.gridInvocations;
+  }
 }`;
 }

@@ -154,8 +154,9 @@ export class TrainingRun {
       latest = asEvaluation(await totals);
       const { loss, accuracy } = latest;
       const seconds = (performance.now() - began) / 1000;
-      for (const callback of this.#settings.callbacks)
+      for (const callback of this.#settings.callbacks) {
         callback.onStep?.({ epoch, step, steps, loss, accuracy, seconds });
+      }
     };
     for (const { program, times } of this.#submits()) {
       if (this.#settings.signal?.aborted === true || !Number.isFinite(latest.loss)) break;
