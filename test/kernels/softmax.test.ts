@@ -28,6 +28,25 @@ function check(
 }
 
 checkOp(tests, "softmax", check(softmax, reference.softmax, reference.softmaxGrad));
+/** Long lines have kernels of their own, in which a workgroup walks a line. */
+const long = {
+  cases: fc.record({
+    shape: fc.constantFrom([3, 64], [5, 100], [2, 1000], [7, 68]),
+    axis: fc.constant(-1),
+    seed: generate.seed,
+  }),
+  heavy: true,
+};
+checkOp(tests, "softmax over a long axis", {
+  ...check(softmax, reference.softmax, reference.softmaxGrad),
+  ...long,
+  heavy: true,
+});
+checkOp(tests, "logSoftmax over a long axis", {
+  ...check(logSoftmax, reference.logSoftmax, reference.logSoftmaxGrad),
+  ...long,
+  heavy: true,
+});
 checkOp(tests, "logSoftmax", check(logSoftmax, reference.logSoftmax, reference.logSoftmaxGrad));
 
 tests("a shift of all logits changes nothing, however large", async () => {
