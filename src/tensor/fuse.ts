@@ -7,7 +7,7 @@ import { isInternal, readsOf, writesOf } from "./graph.ts";
 import { dtypeOf } from "./dtype.ts";
 import { widthOf, type Dispatch } from "./kernel.ts";
 import { chain, readsInFours, type Operand } from "./map.ts";
-import { mapKernel, mapWidth } from "./run.ts";
+import { COPY, mapKernel, mapWidth } from "./run.ts";
 import type { Storage, Tensor } from "./tensor.ts";
 
 /** Longest chain in one kernel: beyond, registers cost more than memory traffic saves. */
@@ -96,13 +96,18 @@ function merge(producer: Dispatch, map: Dispatch, through: Storage, mostBuffers:
   const [type] = Object.values(producer.kernel.outputs);
   if (dtypeOf(type!) !== "f32") return null;
   const passed = map.epilogue.operands.flatMap(({ tensor }, index) => (tensor.storage === through ? [index] : []));
-  const epilogue = chain(producer.epilogue, map.epilogue, passed);
+  // A copy is no work at all once it is a store to another place.
+  const epilogue = isCopy(map) ? producer.epilogue : chain(producer.epilogue, map.epilogue, passed);
   const outputs = [target, ...producer.outputs.slice(1)];
   const fused = fitWidth({ ...producer, epilogue, outputs });
   if (!fused || epilogue.steps.length > MOST_STEPS) return null;
   if (type === "f32" && widthOf(fused.constants) !== 1) return null;
   const buffers = readsOf(fused).length + fused.outputs.length;
   return buffers > mostBuffers || aliases(fused) ? null : fused;
+}
+
+function isCopy({ epilogue: { steps, operands } }: Dispatch): boolean {
+  return steps.length === 1 && operands.length === 1 && steps[0]!.call === COPY;
 }
 
 /** A map takes the width that its operands allow; any other kernel keeps its own, and the operands must suit it. */

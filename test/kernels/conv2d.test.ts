@@ -103,12 +103,23 @@ const layers = [
   [28, 5],
 ] as const;
 
-for (const [channels, filters] of layers) {
-  checkOp(tests, `conv2d, a layer from ${channels} to ${filters} channels`, {
+/** Work beyond a few million operations goes to kernels with larger blocks: `[image, channels, filters]`. */
+const large = [
+  [40, 1, 32],
+  [24, 8, 64],
+  [20, 32, 12],
+] as const;
+
+for (const [channels, filters, side, batch] of [
+  ...layers.map(([channels, filters]) => [channels, filters, 14, 0] as const),
+  ...large.map(([side, channels, filters]) => [channels, filters, side, 6] as const),
+]) {
+  checkOp(tests, `conv2d, a layer from ${channels} to ${filters} channels of ${side} pixels`, {
     ...check,
     cases: fc.record({
       ...general,
-      image: fc.constant<reference.Pair>([14, 14]),
+      ...(batch > 0 ? { batch: fc.constant(batch) } : {}),
+      image: fc.constant<reference.Pair>([side, side]),
       kernel: fc.constant<reference.Pair>([3, 3]),
       stride: fc.constant<reference.Pair>([1, 1]),
       dilation: fc.constant<reference.Pair>([1, 1]),

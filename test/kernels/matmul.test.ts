@@ -89,5 +89,21 @@ checkOp(tests, "matmul, long inside: the gradient of b is split and added", {
   numRuns: 4,
   deep: 1,
 });
+/** Work beyond a few million operations goes to kernels with larger blocks. */
+checkOp(tests, "matmul, large", {
+  ...check,
+  cases: fc.record({
+    m: fc.constantFrom(130, 515),
+    k: fc.constantFrom(162, 260),
+    n: fc.constantFrom(68, 100),
+    transposeA: fc.constant(false),
+    transposeB: fc.boolean(),
+    bias: fc.constant(true),
+    activation: fc.constantFrom(null, "relu" as const),
+    seed: generate.seed,
+  }),
+  numRuns: 4,
+  deep: 1,
+});
 
 tests.run();

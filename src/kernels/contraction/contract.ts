@@ -41,7 +41,7 @@ export function contract({ x, w, shape, sizes, bounded, fractional, bias, activa
     }).c;
   }
   const right = width === 4 ? columnsTogether(w, sizes) : { w, sizes };
-  const block = chooseBlock(m, n, x.device.subgroupSize, width);
+  const block = chooseBlock(m, n, sizes.taps * sizes.channels, x.device.subgroupSize, width);
   const constants = { ...block, bounded, fractional, biased };
   const groups = [Math.ceil(m / block.rows), Math.ceil(n / block.columns), 1] as const;
   return run(subgroupContraction, { x, w: right.w, bias: bias ?? right.w }, { c: shape }, right.sizes, {

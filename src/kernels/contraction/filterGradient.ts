@@ -42,7 +42,7 @@ export function filterGradient({ x, dy, shape, sizes, batch, taps, bounded }: Fi
   const { n, channels, oh, ow } = sizes;
   const rows = taps * channels;
   const width: Width = n % 4 === 0 ? 4 : 1;
-  const { kernel, constants, across } = chooseVariant(x, rows, n, width, bounded);
+  const { kernel, constants, across } = chooseVariant(x, rows, n, batch * oh * ow, width, bounded);
   const lines = batch * oh;
   const wanted = Math.ceil(wantedGroups(x.device) / (across[0] * across[1]));
   const worthwhile = Math.max(1, Math.floor((lines * ow) / LEAST_PIXELS));
@@ -64,12 +64,12 @@ export function filterGradient({ x, dy, shape, sizes, batch, taps, bounded }: Fi
 /** Pixels below which a part is not worth the launch of its workgroups. */
 const LEAST_PIXELS = 256;
 
-function chooseVariant(x: Tensor, rows: number, n: number, width: Width, bounded: boolean) {
+function chooseVariant(x: Tensor, rows: number, n: number, pixels: number, width: Width, bounded: boolean) {
   if (x.device.variant === "tiled") {
     const constants: Constants = { width };
     return { kernel: tiledFilterGradient, constants, across: [Math.ceil(rows / TILE), Math.ceil(n / TILE)] as const };
   }
-  const block = chooseBlock(rows, n, x.device.subgroupSize, width);
+  const block = chooseBlock(rows, n, pixels, x.device.subgroupSize, width);
   const constants: Constants = { ...block, bounded };
   return {
     kernel: subgroupFilterGradient,

@@ -209,8 +209,15 @@ const COST = { load: 5, shuffle: 1.1, multiplyAdd: 0.2, loop: 12 } as const;
 const BROADCAST_ROWS = [4, 12, 32] as const;
 const BROADCAST_COLUMNS = [4, 8, 16, 28, 32] as const;
 
-/** The block for a result of `rows` × `n` that does the whole work in the least time. */
-export function chooseBlock(rows: number, n: number, lanes: number, width: Width): SubgroupBlock {
+/**
+ * Sums of a lane up to which a pipeline compiles in a moment; with 256 a driver takes seconds. Short work, in floating
+ * point operations, would never win those back.
+ */
+const LIGHT_SUMS = 64;
+const SHORT_WORK = 4e6;
+
+/** The block for a result of `rows` × `n` with `inner` products a sum that does the whole work in the least time. */
+export function chooseBlock(rows: number, n: number, inner: number, lanes: number, width: Width): SubgroupBlock {
   const span = lanes * width;
   const shapes: SubgroupBlock[] = [
     ...BROADCAST_ROWS.flatMap((broadcast): SubgroupBlock[] => [
@@ -219,13 +226,20 @@ export function chooseBlock(rows: number, n: number, lanes: number, width: Width
     ]),
     ...BROADCAST_COLUMNS.map((columns): SubgroupBlock => ({ along: "rows", lanes, rows: 8 * lanes, columns, width })),
   ];
+  const short = 2 * rows * n * inner < SHORT_WORK;
+  const allowed = short ? shapes.filter((block) => sumsOf(block) <= LIGHT_SUMS) : shapes;
   const time = (block: SubgroupBlock) => Math.ceil(rows / block.rows) * Math.ceil(n / block.columns) * stepTime(block);
-  return shapes.reduce((best, block) => (time(block) < time(best) ? block : best));
+  return allowed.reduce((best, block) => (time(block) < time(best) ? block : best));
+}
+
+/** Sums that a lane holds. */
+function sumsOf({ lanes, rows, columns }: SubgroupBlock): number {
+  return (rows * columns) / lanes;
 }
 
 function stepTime(block: SubgroupBlock): number {
   const { along, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
-  const [shuffles, sums] = along === "columns" ? [rows, rows * ofW * width] : [columns, columns * ofX];
-  return COST.load * (ofX + ofW * width) + COST.shuffle * shuffles + COST.multiplyAdd * sums + COST.loop;
+  const shuffles = along === "columns" ? rows : columns;
+  return COST.load * (ofX + ofW * width) + COST.shuffle * shuffles + COST.multiplyAdd * sumsOf(block) + COST.loop;
 }
