@@ -127,14 +127,22 @@ const maxBackwardTiled = defineKernel({
   inputs: { dy: "f32v", winner: "u32v" },
   outputs: { dx: "f32v" },
   wgsl: (constants) => {
-    const write = `if (r < u.h && q < u.w) { store_dx(${INPUT}, select(f32v(), d, won == u32v(r * u.w + q))); }`;
+    const write = `store_dx(${INPUT}, select(f32v(), d, won == u32v(r * u.w + q)));`;
+    if (constants["whole"] === true) {
+      return /* wgsl */ `
+    fn run(i: u32) {                                       // one thread per window (of four channels)
+      let o = unravel(i, u.th, u.tw, u.c);
+      let d = dy[i]; let won = winner[i];
+      ${overWindow(asWindows(constants), write)}
+    }`;
+    }
     return /* wgsl */ `
     fn run(i: u32) {                                       // one thread per window (of four channels), cut ones included
       let o = unravel(i, u.th, u.tw, u.c);
       let whole = o.y < u.oh && o.z < u.ow;
       let at = select(0u, ${OUTPUT}, whole);
       let d = select(f32v(), dy[at], whole); let won = winner[at];
-      ${overWindow({ ...asWindows(constants), padded: false }, write)}
+      ${overWindow(asWindows(constants), `if (r < u.h && q < u.w) { ${write} }`)}
     }`;
   },
   flops: (threads, _, constants) => threads * elements(constants),
@@ -242,7 +250,9 @@ export const maxPool2d = defineOp("maxPool2d", {
     }
     const [th, tw] = [Math.ceil(sizes.h / kh), Math.ceil(sizes.w / kw)];
     const threads = inShape[0]! * th * tw * sizes.c;
-    return [run(maxBackwardTiled, { dy, winner }, { dx: inShape }, { ...sizes, th, tw }, { constants, threads }).dx];
+    const whole = th === sizes.oh && tw === sizes.ow;
+    const options = { constants: { ...constants, whole }, threads };
+    return [run(maxBackwardTiled, { dy, winner }, { dx: inShape }, { ...sizes, th, tw }, options).dx];
   },
 });
 
