@@ -11,7 +11,10 @@ const classic: HogOptions = { orientations: 9, pixelsPerCell: 4, cellsPerBlock: 
 const cases: readonly (readonly [name: string, options: HogOptions])[] = [
   ["as scikit-image", classic],
   ["trilinear", { ...classic, interpolation: "trilinear" }],
-  ["trilinear, signed 12, √, L1-sqrt", { ...classic, orientations: 12, signed: true, interpolation: "trilinear", transformSqrt: true, norm: "L1-sqrt" }],
+  [
+    "trilinear, signed 12, √, L1-sqrt",
+    { ...classic, orientations: 12, signed: true, interpolation: "trilinear", transformSqrt: true, norm: "L1-sqrt" },
+  ],
 ];
 const count = 10_000;
 const images = pictures("t10k").take(Array.from({ length: count }, (_, i) => i));
@@ -27,5 +30,7 @@ for (const [name, options] of cases) {
     wall.push((1000 * count) / (performance.now() - begun));
     cpu.push((1e6 * count) / process.cpuUsage(used).user);
   }
-  console.log(`| ${name} | ${median(wall).toFixed(0)} | ${median(cpu).toFixed(0)} | ${Math.min(...wall).toFixed(0)} … ${Math.max(...wall).toFixed(0)} |`);
+  console.log(
+    `| ${name} | ${median(wall).toFixed(0)} | ${median(cpu).toFixed(0)} | ${Math.min(...wall).toFixed(0)} … ${Math.max(...wall).toFixed(0)} |`,
+  );
 }

@@ -44,7 +44,8 @@ const fine: HogOptions = {
   transformSqrt: true,
   interpolation: "trilinear",
 };
-const rbf = (C: number, gamma: number | "scale" = "scale") => ({ type: "svc", kernel: { type: "rbf", gamma }, C }) as const;
+const rbf = (C: number, gamma: number | "scale" = "scale") =>
+  ({ type: "svc", kernel: { type: "rbf", gamma }, C }) as const;
 
 const rows: readonly Row[] = [
   {
@@ -180,5 +181,8 @@ async function timed<T>(run: () => Promise<T>): Promise<{ value: T; seconds: str
   const [begun, used] = [performance.now(), process.cpuUsage()];
   const value = await run();
   const { user, system } = process.cpuUsage(used);
-  return { value, seconds: `${((performance.now() - begun) / 1000).toFixed(1)} (${((user + system) / 1e6).toFixed(1)})` };
+  return {
+    value,
+    seconds: `${((performance.now() - begun) / 1000).toFixed(1)} (${((user + system) / 1e6).toFixed(1)})`,
+  };
 }

@@ -67,7 +67,13 @@ const candidates: readonly Candidate[] = [
   { scales: [{ ...signed, cellsPerBlock: 7, transformSqrt: false, border: "replicate" }], ...plain },
   { scales: [{ ...signed, pixelsPerCell: 5, transformSqrt: false, border: "replicate" }], ...plain },
   { scales: [{ ...smooth, norm: "L1-sqrt", cellsPerBlock: 3 }], ...plain },
-  { scales: [{ ...smooth, norm: "L1-sqrt" }, { ...smooth, norm: "L1-sqrt", pixelsPerCell: 7 }], ...plain },
+  {
+    scales: [
+      { ...smooth, norm: "L1-sqrt" },
+      { ...smooth, norm: "L1-sqrt", pixelsPerCell: 7 },
+    ],
+    ...plain,
+  },
   {
     scales: [smooth, { ...smooth, pixelsPerCell: 7, cellsPerBlock: 4 }, { ...smooth, pixelsPerCell: 14 }],
     ...plain,

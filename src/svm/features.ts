@@ -28,7 +28,11 @@ export type Features = FeatureMatrix | NdarrayLike | readonly ArrayLike<number>[
 export function toFeatures(where: string, input: Features): FeatureMatrix {
   const matrix = "rows" in input ? input : "stride" in input ? fromNdarray(where, input) : fromRows(where, input);
   if (matrix.rows < 1 || matrix.columns < 1) {
-    throw new ShapeError({ where, expected: "at least one sample and one feature", got: `${matrix.rows}×${matrix.columns}` });
+    throw new ShapeError({
+      where,
+      expected: "at least one sample and one feature",
+      got: `${matrix.rows}×${matrix.columns}`,
+    });
   }
   if (matrix.data.length !== matrix.rows * matrix.columns) {
     throw new ShapeError({ where, expected: `${matrix.rows}×${matrix.columns} values`, got: `${matrix.data.length}` });
@@ -39,7 +43,11 @@ export function toFeatures(where: string, input: Features): FeatureMatrix {
 
 function fromNdarray(where: string, { shape, stride, offset, data }: NdarrayLike): FeatureMatrix {
   if (shape.length !== 2) {
-    throw new ShapeError({ where, expected: "a two-dimensional array [samples, features]", got: `[${shape.join(", ")}]` });
+    throw new ShapeError({
+      where,
+      expected: "a two-dimensional array [samples, features]",
+      got: `[${shape.join(", ")}]`,
+    });
   }
   const [rows, columns] = shape as [number, number];
   const [down, right] = stride as [number, number];
@@ -55,7 +63,11 @@ function fromRows(where: string, rows: readonly ArrayLike<number>[]): FeatureMat
   const data = new Float32Array(rows.length * columns);
   rows.forEach((row, index) => {
     if (row.length !== columns) {
-      throw new ShapeError({ where, expected: `${columns} features in every row`, got: `${row.length} in row ${index}` });
+      throw new ShapeError({
+        where,
+        expected: `${columns} features in every row`,
+        got: `${row.length} in row ${index}`,
+      });
     }
     data.set(row, index * columns);
   });

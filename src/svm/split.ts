@@ -31,7 +31,11 @@ export function stratifiedFolds(codes: Int32Array, folds: number, seed: number):
 /** One split, with about `testFraction` of each class (at least one sample, if the class has two) in `test`. */
 export function stratifiedSplit(codes: Int32Array, testFraction: number, seed: number): Fold {
   if (!(testFraction > 0 && testFraction < 1)) {
-    throw new OptionError({ where: "stratified split", expected: "a fraction between 0 and 1", got: String(testFraction) });
+    throw new OptionError({
+      where: "stratified split",
+      expected: "a fraction between 0 and 1",
+      got: String(testFraction),
+    });
   }
   const inTest = new Uint8Array(codes.length);
   for (const members of shuffledClasses(codes, seed)) {
@@ -39,7 +43,10 @@ export function stratifiedSplit(codes: Int32Array, testFraction: number, seed: n
     const take = members.length < 2 ? 0 : Math.min(members.length - 1, Math.max(1, wanted));
     for (const sample of members.subarray(0, take)) inTest[sample] = 1;
   }
-  return { train: indicesWhere(codes.length, (i) => inTest[i] === 0), test: indicesWhere(codes.length, (i) => inTest[i] === 1) };
+  return {
+    train: indicesWhere(codes.length, (i) => inTest[i] === 0),
+    test: indicesWhere(codes.length, (i) => inTest[i] === 1),
+  };
 }
 
 function shuffledClasses(codes: Int32Array, seed: number): Int32Array[] {

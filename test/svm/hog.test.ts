@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError, OptionError, ShapeError } from "../../src/errors.ts";
-import { hog, hogBlocks, hogGeometry, hogLength, type HogOptions, hogPicture, hogSettings } from "../../src/svm/index.ts";
+import {
+  hog,
+  hogBlocks,
+  hogGeometry,
+  hogLength,
+  type HogOptions,
+  hogPicture,
+  hogSettings,
+} from "../../src/svm/index.ts";
 import { fashionMnist, golden, hasFashionMnist, referenceHog, selection, worstDifference } from "./oracle.ts";
 
 interface GoldenCase extends HogOptions {
@@ -15,7 +23,10 @@ interface GoldenCase extends HogOptions {
 const tolerance = 1e-6;
 
 test("equals scikit-image (selection beside the tests)", async () => {
-  const { images, cases } = selection("hog-selection.json") as { images: Record<string, number[]>; cases: GoldenCase[] };
+  const { images, cases } = selection("hog-selection.json") as {
+    images: Record<string, number[]>;
+    cases: GoldenCase[];
+  };
   assert.is(new Set(cases.map(({ norm }) => norm)).size, 4);
   for (const one of cases) {
     const data = Uint8Array.from(images[one.testImage] as number[]);
@@ -52,19 +63,40 @@ const referenceOptions = fc.record({
 } as const);
 
 test("equals the definition for any options, sizes and channels", async () => {
-  const sizes = fc.tuple(fc.integer({ min: 1, max: 19 }), fc.integer({ min: 1, max: 19 }), fc.integer({ min: 1, max: 3 }));
+  const sizes = fc.tuple(
+    fc.integer({ min: 1, max: 19 }),
+    fc.integer({ min: 1, max: 19 }),
+    fc.integer({ min: 1, max: 3 }),
+  );
   await fc.assert(
-    fc.asyncProperty(referenceOptions, sizes, fc.integer(), fc.boolean(), async (options, [height, width, channels], seed, bytes) => {
-      const fits = Math.floor(height / options.pixelsPerCell[0]) >= options.cellsPerBlock[0] && Math.floor(width / options.pixelsPerCell[1]) >= options.cellsPerBlock[1];
-      fc.pre(fits);
-      // Steps of 1: gradients are whole numbers, so that a direction on the edge of a bin is exactly there in both.
-      const values = Array.from({ length: height * width * channels }, (_, i) => Math.abs(Math.imul(i + 1, seed | 1) >> 8) % 256);
-      const data = bytes ? Uint8Array.from(values) : Float64Array.from(values);
-      const expected = referenceHog(height, width, channels, (r, c, k) => values[(r * width + c) * channels + k] as number, options);
-      const { data: features } = await hog({ data, count: 1, height, width, channels }, options);
-      assert.is(features.length, hogLength(height, width, options));
-      assert.ok(worstDifference(features, expected) < tolerance);
-    }),
+    fc.asyncProperty(
+      referenceOptions,
+      sizes,
+      fc.integer(),
+      fc.boolean(),
+      async (options, [height, width, channels], seed, bytes) => {
+        const fits =
+          Math.floor(height / options.pixelsPerCell[0]) >= options.cellsPerBlock[0] &&
+          Math.floor(width / options.pixelsPerCell[1]) >= options.cellsPerBlock[1];
+        fc.pre(fits);
+        // Steps of 1: gradients are whole numbers, so that a direction on the edge of a bin is exactly there in both.
+        const values = Array.from(
+          { length: height * width * channels },
+          (_, i) => Math.abs(Math.imul(i + 1, seed | 1) >> 8) % 256,
+        );
+        const data = bytes ? Uint8Array.from(values) : Float64Array.from(values);
+        const expected = referenceHog(
+          height,
+          width,
+          channels,
+          (r, c, k) => values[(r * width + c) * channels + k] as number,
+          options,
+        );
+        const { data: features } = await hog({ data, count: 1, height, width, channels }, options);
+        assert.is(features.length, hogLength(height, width, options));
+        assert.ok(worstDifference(features, expected) < tolerance);
+      },
+    ),
     { numRuns: 150, seed: 6 },
   );
 });
@@ -72,7 +104,10 @@ test("equals the definition for any options, sizes and channels", async () => {
 test("several scales are the single ones, one after another", async () => {
   const data = Uint8Array.from({ length: 2 * 256 }, (_, i) => (i * 37) % 251);
   const images = { data, count: 2, height: 16, width: 16 };
-  const scales = [{ pixelsPerCell: 4, cellsPerBlock: 2 }, { pixelsPerCell: 8, cellsPerBlock: 1, orientations: 5 }] as const;
+  const scales = [
+    { pixelsPerCell: 4, cellsPerBlock: 2 },
+    { pixelsPerCell: 8, cellsPerBlock: 1, orientations: 5 },
+  ] as const;
   const [both, first, second] = [await hog(images, scales), await hog(images, scales[0]), await hog(images, scales[1])];
   assert.is(both.columns, first.columns + second.columns);
   for (let i = 0; i < 2; i++) {
@@ -93,7 +128,10 @@ test("the picture of cells: an edge gives a line along it, as bright as its bin"
   // Dark left, bright right: the gradient points right (0°, the first bin), the edge runs down.
   const size = 16;
   const data = Uint8Array.from({ length: size * size }, (_, i) => (i % size >= 8 ? 200 : 0));
-  const { data: picture } = hogPicture({ data, height: size, width: size }, { orientations: 4, pixelsPerCell: 8, cellsPerBlock: 1 });
+  const { data: picture } = hogPicture(
+    { data, height: size, width: size },
+    { orientations: 4, pixelsPerCell: 8, cellsPerBlock: 1 },
+  );
   // Column 8 of each row has right − left = 200: one pixel in 8 of each row of both cells' eight: 200 · 8 / 64 = 25.
   // Bin 0 of 4 has its middle at 22.5°, the radius is 8/2 − 1 = 3: from (4 − 3 cos, 4 + 3 sin) = (1, 5) to (6, 2), cut to
   // whole numbers; in between, each row takes the column nearest to 5 − 3/5 (row − 1).
@@ -115,7 +153,11 @@ test("sizes follow from the options", () => {
 
 test("refuses what cannot be, and says the least legal size", async () => {
   const image = { data: new Uint8Array(100), count: 1, height: 10, width: 10 };
-  const refusal = async (run: () => Promise<unknown>): Promise<Error> => run().then(() => assert.unreachable(), (error: Error) => error) as Promise<Error>;
+  const refusal = async (run: () => Promise<unknown>): Promise<Error> =>
+    run().then(
+      () => assert.unreachable(),
+      (error: Error) => error,
+    ) as Promise<Error>;
   const small = await refusal(() => hog(image, { pixelsPerCell: 4, cellsPerBlock: 3 }));
   assert.instance(small, ShapeError);
   assert.match(small.message, "at least 12×12");
@@ -126,14 +168,22 @@ test("refuses what cannot be, and says the least legal size", async () => {
   assert.instance(await refusal(() => hog({ ...image, count: 0, data: new Uint8Array(0) }, {})), ShapeError);
   const holed = new Float32Array(100).fill(1);
   holed[7] = NaN;
-  assert.instance(await refusal(() => hog({ ...image, data: holed }, { pixelsPerCell: 5, cellsPerBlock: 1 })), DataError);
+  assert.instance(
+    await refusal(() => hog({ ...image, data: holed }, { pixelsPerCell: 5, cellsPerBlock: 1 })),
+    DataError,
+  );
   holed[7] = -1;
-  const negative = await refusal(() => hog({ ...image, data: holed }, { pixelsPerCell: 5, cellsPerBlock: 1, transformSqrt: true }));
+  const negative = await refusal(() =>
+    hog({ ...image, data: holed }, { pixelsPerCell: 5, cellsPerBlock: 1, transformSqrt: true }),
+  );
   assert.instance(negative, DataError);
 });
 
 test("a flat picture has no gradient: all features are 0", async () => {
-  const { data } = await hog({ data: new Uint8Array(256).fill(80), count: 1, height: 16, width: 16 }, { cellsPerBlock: 2 });
+  const { data } = await hog(
+    { data: new Uint8Array(256).fill(80), count: 1, height: 16, width: 16 },
+    { cellsPerBlock: 2 },
+  );
   assert.ok(data.every((value) => value === 0));
 });
 

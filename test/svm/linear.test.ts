@@ -33,12 +33,21 @@ interface GoldenLinear {
 }
 
 test("equals LIBLINEAR (golden file): weights, intercepts, predictions", async () => {
-  const file = golden("svm.json") as { train: number[][]; trainLabels: number[]; test: number[][]; linear: GoldenLinear[] } | undefined;
+  const file = golden("svm.json") as
+    { train: number[][]; trainLabels: number[]; test: number[][]; linear: GoldenLinear[] } | undefined;
   if (file === undefined) return;
   for (const { parameters, coef, intercept, predicted } of file.linear) {
     const loss = parameters.loss === "hinge" ? "hinge" : "squared-hinge";
-    const model = await trainLinear(file.train, file.trainLabels, { C: parameters.C, loss, tolerance: 1e-7, maxEpochs: 20_000 }, alone);
-    assert.ok(worstDifference(model.weights, coef.flat()) < 1e-4, `${loss} ${worstDifference(model.weights, coef.flat())}`);
+    const model = await trainLinear(
+      file.train,
+      file.trainLabels,
+      { C: parameters.C, loss, tolerance: 1e-7, maxEpochs: 20_000 },
+      alone,
+    );
+    assert.ok(
+      worstDifference(model.weights, coef.flat()) < 1e-4,
+      `${loss} ${worstDifference(model.weights, coef.flat())}`,
+    );
     assert.ok(worstDifference(model.intercepts, intercept) < 1e-4);
     assert.equal(Array.from(linearPredict(model, file.test)), predicted);
   }
@@ -53,8 +62,12 @@ interface Problem {
 function clouds(samples: number, columns: number, classes: number, seed: number): Problem {
   const next = noise(seed);
   const centres = Array.from({ length: classes }, () => Array.from({ length: columns }, next));
-  const labels = Array.from({ length: samples }, (_, i) => (i < classes ? i : Math.floor(((next() + 1) / 2) * classes)));
-  const points = labels.map((label) => Float32Array.from({ length: columns }, (_, k) => (centres[label]?.[k] as number) + next()));
+  const labels = Array.from({ length: samples }, (_, i) =>
+    i < classes ? i : Math.floor(((next() + 1) / 2) * classes),
+  );
+  const points = labels.map((label) =>
+    Float32Array.from({ length: columns }, (_, k) => (centres[label]?.[k] as number) + next()),
+  );
   return { points, labels };
 }
 
@@ -84,21 +97,25 @@ const arbitrary = fc.record({
 
 test("dual coordinate descent: no direction lowers the objective, and the duality gap closes", async () => {
   await fc.assert(
-    fc.asyncProperty(arbitrary, fc.constantFrom("hinge", "squared-hinge"), async ({ samples, columns, classes, seed, C, bias, shrinking }, loss) => {
-      const problem = clouds(samples, columns, classes, seed);
-      const options = { C, bias, shrinking, tolerance: 1e-6, maxEpochs: 50_000, loss: loss as "hinge", seed };
-      const model = await trainLinear(problem.points, problem.labels, options, { onWarning: () => {} });
-      const next = noise(seed + 1);
-      model.problems.forEach(({ objective, relativeGap }, vector) => {
-        assert.ok(Math.abs(relativeGap) < 1e-4, `gap ${relativeGap}`);
-        const here = primal(problem, model, vector, C, bias);
-        assert.ok(Math.abs(here / objective - 1) < 1e-5, "the objective is what it says");
-        for (let step = 0; step < 5; step++) {
-          const moved = { ...model, weights: model.weights.map((w) => w + 0.02 * next()) };
-          assert.ok(primal(problem, moved, vector, C, bias) >= here * (1 - 1e-4));
-        }
-      });
-    }),
+    fc.asyncProperty(
+      arbitrary,
+      fc.constantFrom("hinge", "squared-hinge"),
+      async ({ samples, columns, classes, seed, C, bias, shrinking }, loss) => {
+        const problem = clouds(samples, columns, classes, seed);
+        const options = { C, bias, shrinking, tolerance: 1e-6, maxEpochs: 50_000, loss: loss as "hinge", seed };
+        const model = await trainLinear(problem.points, problem.labels, options, { onWarning: () => {} });
+        const next = noise(seed + 1);
+        model.problems.forEach(({ objective, relativeGap }, vector) => {
+          assert.ok(Math.abs(relativeGap) < 1e-4, `gap ${relativeGap}`);
+          const here = primal(problem, model, vector, C, bias);
+          assert.ok(Math.abs(here / objective - 1) < 1e-5, "the objective is what it says");
+          for (let step = 0; step < 5; step++) {
+            const moved = { ...model, weights: model.weights.map((w) => w + 0.02 * next()) };
+            assert.ok(primal(problem, moved, vector, C, bias) >= here * (1 - 1e-4));
+          }
+        });
+      },
+    ),
     { numRuns: 60, seed: 6 },
   );
 });
@@ -106,10 +123,16 @@ test("dual coordinate descent: no direction lowers the objective, and the dualit
 /** Crammer & Singer's primal: ½ Σ ‖w_m‖² + C Σ_i max_m (1 − [m = y_i] + f_m − f_{y_i}). */
 function jointPrimal({ points, labels }: Problem, model: LinearModel, C: number): number {
   const classes = model.classes.length;
-  let total = (model.weights.reduce((sum, w) => sum + w * w, 0) + model.intercepts.reduce((sum, b) => sum + b * b, 0)) / 2;
+  let total =
+    (model.weights.reduce((sum, w) => sum + w * w, 0) + model.intercepts.reduce((sum, b) => sum + b * b, 0)) / 2;
   points.forEach((point, i) => {
     const own = labels[i] as number;
-    const f = Array.from({ length: classes }, (_, m) => point.reduce((sum, x, k) => sum + x * (model.weights[m * model.columns + k] as number), model.intercepts[m] as number));
+    const f = Array.from({ length: classes }, (_, m) =>
+      point.reduce(
+        (sum, x, k) => sum + x * (model.weights[m * model.columns + k] as number),
+        model.intercepts[m] as number,
+      ),
+    );
     total += C * Math.max(...f.map((value, m) => value - (f[own] as number) + (m === own ? 0 : 1)));
   });
   return total;
@@ -142,7 +165,10 @@ test("averaged SGD comes near the optimum of dual coordinate descent", async () 
     const exact = await trainLinear(problem.points, problem.labels, { loss, C }, alone);
     const descent = await trainLinear(problem.points, problem.labels, { loss, C, solver: "sgd", maxEpochs: 20 }, alone);
     descent.problems.forEach(({ objective }, vector) => {
-      assert.ok(Math.abs(objective / primal(problem, descent, vector, C, 1) - 1) < 1e-6, "the objective is what it says");
+      assert.ok(
+        Math.abs(objective / primal(problem, descent, vector, C, 1) - 1) < 1e-6,
+        "the objective is what it says",
+      );
       const best = exact.problems[vector]?.objective ?? NaN;
       assert.ok(objective >= best * (1 - 1e-6) && objective < 1.01 * best, `${loss}: ${objective} against ${best}`);
     });
@@ -153,7 +179,12 @@ test("averaged SGD does not run away from long rows or large class weights", asy
   const { points, labels } = clouds(300, 5, 2, 12);
   const long = points.map((point, i) => (i % 50 === 0 ? point.map((x) => 100 * x) : point));
   for (const loss of ["hinge", "squared-hinge"] as const) {
-    const model = await trainLinear(long, labels, { loss, solver: "sgd", maxEpochs: 30, classWeight: { 0: 20 } }, alone);
+    const model = await trainLinear(
+      long,
+      labels,
+      { loss, solver: "sgd", maxEpochs: 30, classWeight: { 0: 20 } },
+      alone,
+    );
     const nothing = labels.reduce((sum, label) => sum + (label === 0 ? 20 : 1), 0); // the objective of w = 0
     assert.ok((model.problems[0]?.objective ?? NaN) < nothing, `${loss} ${model.problems[0]?.objective} < ${nothing}`);
   }
@@ -189,7 +220,10 @@ test("workers change no bit; the seed does, and not the answer", async () => {
 
 test("two classes share one vector; its sign is the answer", async () => {
   const { points, labels } = clouds(100, 3, 2, 1);
-  const model = await trainLinear(points, labels.map((label) => (label === 0 ? -3 : 12)));
+  const model = await trainLinear(
+    points,
+    labels.map((label) => (label === 0 ? -3 : 12)),
+  );
   assert.equal(Array.from(model.classes), [-3, 12]);
   assert.is(model.intercepts.length, 1);
   const scores = linearDecisions(model, points);
@@ -199,7 +233,12 @@ test("two classes share one vector; its sign is the answer", async () => {
 test("stopping early warns with the distance from the optimum", async () => {
   const { points, labels } = clouds(300, 10, 2, 8);
   const warnings: string[] = [];
-  const model = await trainLinear(points, labels, { C: 100, maxEpochs: 2 }, { onWarning: (message) => void warnings.push(message) });
+  const model = await trainLinear(
+    points,
+    labels,
+    { C: 100, maxEpochs: 2 },
+    { onWarning: (message) => void warnings.push(message) },
+  );
   assert.is(warnings.length, 1);
   assert.match(warnings[0] as string, /after 2 passes at .* % from the optimum/);
   assert.not(model.problems[0]?.converged);
@@ -215,7 +254,17 @@ test("refuses impossible options", async () => {
     }
     assert.unreachable(JSON.stringify(options));
   };
-  for (const options of [{ C: 0 }, { C: -1 }, { C: NaN }, { tolerance: 0 }, { maxEpochs: 0 }, { bias: NaN }, { loss: "log" }, { solver: "newton" }]) await refused(options);
+  for (const options of [
+    { C: 0 },
+    { C: -1 },
+    { C: NaN },
+    { tolerance: 0 },
+    { maxEpochs: 0 },
+    { bias: NaN },
+    { loss: "log" },
+    { solver: "newton" },
+  ])
+    await refused(options);
   await refused({ multiclass: "crammer-singer", loss: "squared-hinge" });
 });
 

@@ -34,7 +34,11 @@ export interface ReferenceKernel {
 }
 
 /** K(a, b) from its definition. */
-export function kernelValue({ type, gamma, degree, coef0 }: ReferenceKernel, a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function kernelValue(
+  { type, gamma, degree, coef0 }: ReferenceKernel,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+): number {
   let [dot, distance] = [0, 0];
   for (let k = 0; k < a.length; k++) {
     dot += (a[k] as number) * (b[k] as number);
@@ -50,7 +54,11 @@ export const rowOf = ({ data, columns }: { data: Float32Array; columns: number }
   data.subarray(i * columns, (i + 1) * columns);
 
 /** ½ Σ c_i c_j K_ij − Σ |c_i|: the dual objective from signed coefficients and their vectors. */
-export function dualObjective(kernel: ReferenceKernel, vectors: readonly ArrayLike<number>[], coefficients: ArrayLike<number>): number {
+export function dualObjective(
+  kernel: ReferenceKernel,
+  vectors: readonly ArrayLike<number>[],
+  coefficients: ArrayLike<number>,
+): number {
   let objective = 0;
   vectors.forEach((a, i) => {
     const own = coefficients[i] as number;
@@ -76,9 +84,16 @@ export interface ReferenceHog {
  * HOG by the definition, pixel by pixel and bin by bin (Dalal & Triggs 2005): slow, without tables or buffers.
  * `pixel(row, column, channel)` gives the picture.
  */
-export function referenceHog(height: number, width: number, channels: number, pixel: (r: number, c: number, channel: number) => number, o: ReferenceHog): number[] {
+export function referenceHog(
+  height: number,
+  width: number,
+  channels: number,
+  pixel: (r: number, c: number, channel: number) => number,
+  o: ReferenceHog,
+): number[] {
   const turn = o.signed ? 360 : 180;
-  const value = (r: number, c: number, k: number): number => (o.transformSqrt ? Math.sqrt(pixel(r, c, k)) : pixel(r, c, k));
+  const value = (r: number, c: number, k: number): number =>
+    o.transformSqrt ? Math.sqrt(pixel(r, c, k)) : pixel(r, c, k);
   const difference = (size: number, at: number, read: (at: number) => number): number => {
     if (o.border === "zero" && (at === 0 || at === size - 1)) return 0;
     return read(Math.min(size - 1, at + 1)) - read(Math.max(0, at - 1));
@@ -107,7 +122,10 @@ export function referenceHog(height: number, width: number, channels: number, pi
       // Shares fall linearly with the distance from the centres of the two nearest cells and bins.
       const shares = (position: number): [number, number][] => {
         const lower = Math.floor(position - 0.5);
-        return [[lower, lower + 1.5 - position], [lower + 1, position - lower - 0.5]];
+        return [
+          [lower, lower + 1.5 - position],
+          [lower + 1, position - lower - 0.5],
+        ];
       };
       for (const [row, a] of shares((r + 0.5) / o.pixelsPerCell[0])) {
         for (const [column, b] of shares((c + 0.5) / o.pixelsPerCell[1])) {
@@ -123,7 +141,8 @@ export function referenceHog(height: number, width: number, channels: number, pi
       const block: number[] = [];
       for (let r = 0; r < o.cellsPerBlock[0]; r++) {
         for (let c = 0; c < o.cellsPerBlock[1]; c++) {
-          for (let bin = 0; bin < o.orientations; bin++) block.push((histogram.get(`${br + r},${bc + c},${bin}`) ?? 0) / pixels);
+          for (let bin = 0; bin < o.orientations; bin++)
+            block.push((histogram.get(`${br + r},${bc + c},${bin}`) ?? 0) / pixels);
         }
       }
       features.push(...normalised(block, o.norm));

@@ -12,7 +12,10 @@ export type LibsvmClass = new (options: Record<string, unknown>) => Libsvm;
 
 /** A package of this project, or of the folder that `TRAMA_PEERS` names; nothing where neither has it. */
 export function peer(name: string): unknown {
-  const folders = [import.meta.url, ...(process.env["TRAMA_PEERS"] === undefined ? [] : [`${process.env["TRAMA_PEERS"]}/package.json`])];
+  const folders = [
+    import.meta.url,
+    ...(process.env["TRAMA_PEERS"] === undefined ? [] : [`${process.env["TRAMA_PEERS"]}/package.json`]),
+  ];
   for (const folder of folders) {
     try {
       return createRequire(folder)(name) as unknown;
@@ -36,7 +39,10 @@ export async function libsvm(): Promise<LibsvmClass | undefined> {
 
 /** Vectors and signed coefficients of a two-class model in LIBSVM's text format. */
 export function libsvmModel(text: string, columns: number): { vectors: Float64Array[]; coefficients: number[] } {
-  const lines = text.slice(text.indexOf("SV\n", text.indexOf("nr_sv") + 6) + 3).trim().split("\n");
+  const lines = text
+    .slice(text.indexOf("SV\n", text.indexOf("nr_sv") + 6) + 3)
+    .trim()
+    .split("\n");
   const parsed = lines.map((line) => {
     const [coefficient, ...entries] = line.trim().split(" ");
     const vector = new Float64Array(columns);

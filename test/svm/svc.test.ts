@@ -4,7 +4,14 @@ import ndarray from "ndarray";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError, NumericError, OptionError, ShapeError, type TramaError } from "../../src/errors.ts";
-import { type Features, labelsFromDecisions, svcDecisions, svcPredict, svcProbabilities, trainSvc } from "../../src/svm/index.ts";
+import {
+  type Features,
+  labelsFromDecisions,
+  svcDecisions,
+  svcPredict,
+  svcProbabilities,
+  trainSvc,
+} from "../../src/svm/index.ts";
 import { coupleProbabilities, fitSigmoid, sigmoidProbability } from "../../src/svm/svc/platt.ts";
 import { runJobs } from "../../src/svm/workers/pool.ts";
 import { flattenError, restoreError } from "../../src/svm/workers/protocol.ts";
@@ -15,43 +22,74 @@ const alone = { workers: 1 } as const;
 /** Three overlapping clouds in the plane, labels 10, 20, 30. */
 function clouds(samples: number, seed: number): { points: number[][]; labels: number[] } {
   const next = noise(seed);
-  const centres = [[0, 0], [1.6, 0], [0, 1.6]] as const;
+  const centres = [
+    [0, 0],
+    [1.6, 0],
+    [0, 1.6],
+  ] as const;
   const labels = Array.from({ length: samples }, (_, i) => 10 * ((i % 3) + 1));
-  return { labels, points: labels.map((label) => (centres[label / 10 - 1] as readonly number[]).map((c) => c + 0.6 * (next() + next()))) };
+  return {
+    labels,
+    points: labels.map((label) =>
+      (centres[label / 10 - 1] as readonly number[]).map((c) => c + 0.6 * (next() + next())),
+    ),
+  };
 }
 
 test("one-vs-one: each decision value is the sum over the published dual coefficients", async () => {
   const { points, labels } = clouds(90, 1);
   const model = await trainSvc(points, labels, { C: 2 });
   const decisions = await svcDecisions(model, points);
-  const starts = Array.from(model.supportCounts).map((_, a) => model.supportCounts.slice(0, a).reduce((x, y) => x + y, 0));
+  const starts = Array.from(model.supportCounts).map((_, a) =>
+    model.supportCounts.slice(0, a).reduce((x, y) => x + y, 0),
+  );
   const n = model.supportIndices.length;
   points.forEach((point, i) => {
-    [[0, 1], [0, 2], [1, 2]].forEach(([a, b], problem) => {
+    [
+      [0, 1],
+      [0, 2],
+      [1, 2],
+    ].forEach(([a, b], problem) => {
       let sum = model.intercepts[problem] as number;
-      for (const [own, layer] of [[a, (b as number) - 1], [b, a]] as [number, number][]) {
+      for (const [own, layer] of [
+        [a, (b as number) - 1],
+        [b, a],
+      ] as [number, number][]) {
         for (let s = starts[own] as number; s < (starts[own] as number) + (model.supportCounts[own] as number); s++) {
-          sum += (model.dualCoefficients[layer * n + s] as number) * kernelValue(model.kernel, rowOf(model.supportVectors, s), Float32Array.from(point));
+          sum +=
+            (model.dualCoefficients[layer * n + s] as number) *
+            kernelValue(model.kernel, rowOf(model.supportVectors, s), Float32Array.from(point));
         }
       }
       assert.ok(Math.abs(sum - (decisions[i * 3 + problem] as number)) < 1e-4);
     });
   });
-  assert.equal(model.supportVectors.data.slice(0, 2), Float32Array.from(points[model.supportIndices[0] as number] as number[]));
+  assert.equal(
+    model.supportVectors.data.slice(0, 2),
+    Float32Array.from(points[model.supportIndices[0] as number] as number[]),
+  );
 });
 
 test("one-vs-rest: as many problems as classes, the largest decision wins, about as accurate", async () => {
   const { points, labels } = clouds(240, 2);
   const model = await trainSvc(points, labels, { strategy: "one-vs-rest", C: 2 });
   assert.is(model.problems.length, 3);
-  assert.equal(model.problems.map(({ positive, negative }) => [positive, negative]), [[10, null], [20, null], [30, null]]);
+  assert.equal(
+    model.problems.map(({ positive, negative }) => [positive, negative]),
+    [
+      [10, null],
+      [20, null],
+      [30, null],
+    ],
+  );
   const decisions = await svcDecisions(model, points);
   const predicted = labelsFromDecisions(model, decisions);
   predicted.forEach((label, i) => {
     const row = decisions.slice(3 * i, 3 * i + 3);
     assert.is(row[label / 10 - 1], Math.max(...row));
   });
-  const accuracy = (guess: Int32Array): number => guess.filter((label, i) => label === labels[i]).length / labels.length;
+  const accuracy = (guess: Int32Array): number =>
+    guess.filter((label, i) => label === labels[i]).length / labels.length;
   const pairs = await svcPredict(await trainSvc(points, labels, { C: 2 }), points);
   assert.ok(accuracy(predicted) > 0.8 && Math.abs(accuracy(predicted) - accuracy(pairs)) < 0.05);
 });
@@ -61,7 +99,10 @@ test("probabilities: distributions, fair where classes overlap, the same bits wi
   for (const strategy of ["one-vs-one", "one-vs-rest"] as const) {
     const model = await trainSvc(points, labels, { strategy, probability: true, seed: 4 }, alone);
     assert.is(model.sigmoids.length, 3);
-    assert.ok(model.sigmoids.every(({ a }) => a < 0), "a larger decision value is a larger probability");
+    assert.ok(
+      model.sigmoids.every(({ a }) => a < 0),
+      "a larger decision value is a larger probability",
+    );
     const p = await svcProbabilities(model, points);
     let [likelihood, hits] = [0, 0];
     labels.forEach((label, i) => {
@@ -91,8 +132,17 @@ test("Platt's sigmoid is the maximum of its likelihood", () => {
       return sum - target * Math.log(p) - (1 - target) * Math.log(1 - p);
     }, 0);
   const { a, b } = fitSigmoid(decisions, signs);
-  for (const [da, db] of [[0.01, 0], [-0.01, 0], [0, 0.01], [0, -0.01]] as const) assert.ok(loss(a + da, b + db) > loss(a, b));
-  assert.ok(sigmoidProbability({ a: -1e4, b: 0 }, 1e4) === 1 && sigmoidProbability({ a: -1e4, b: 0 }, -1e4) === 0, "no overflow");
+  for (const [da, db] of [
+    [0.01, 0],
+    [-0.01, 0],
+    [0, 0.01],
+    [0, -0.01],
+  ] as const)
+    assert.ok(loss(a + da, b + db) > loss(a, b));
+  assert.ok(
+    sigmoidProbability({ a: -1e4, b: 0 }, 1e4) === 1 && sigmoidProbability({ a: -1e4, b: 0 }, -1e4) === 0,
+    "no overflow",
+  );
 });
 
 test("coupling undoes pairs that come from one distribution", () => {
@@ -115,7 +165,10 @@ test("coupling undoes pairs that come from one distribution", () => {
 
 test("an ndarray of any strides is as good as a list of rows", async () => {
   const { points, labels } = clouds(60, 6);
-  const byColumns = ndarray(Float64Array.from([...points.map((p) => p[0] as number), ...points.map((p) => p[1] as number)]), [2, 60]).transpose(1, 0);
+  const byColumns = ndarray(
+    Float64Array.from([...points.map((p) => p[0] as number), ...points.map((p) => p[1] as number)]),
+    [2, 60],
+  ).transpose(1, 0);
   const [a, b] = [await trainSvc(points, labels), await trainSvc(byColumns, labels)];
   assert.equal(b.dualCoefficients, a.dualCoefficients);
   assert.equal(await svcDecisions(b, byColumns), await svcDecisions(a, points));
@@ -131,7 +184,13 @@ async function refusal(features: Features, labels: ArrayLike<number>, options = 
 }
 
 test("refuses bad data with typed errors that say where", async () => {
-  const nan = await refusal([[1, 2], [3, NaN]], [0, 1]);
+  const nan = await refusal(
+    [
+      [1, 2],
+      [3, NaN],
+    ],
+    [0, 1],
+  );
   assert.instance(nan, DataError);
   assert.match(nan.message, "row 1, column 1");
   assert.instance(await refusal([[Infinity], [0]], [0, 1]), DataError);
@@ -144,11 +203,30 @@ test("refuses bad data with typed errors that say where", async () => {
   assert.instance(await refusal([[1], [2]], [0]), ShapeError);
   assert.instance(await refusal([[1], [2]], [0, 0.5]), DataError);
   assert.instance(await refusal([[1], [2]], [0, NaN]), DataError);
-  const two: [Features, number[]] = [[[1], [2]], [0, 1]];
-  for (const options of [{ C: 0 }, { C: -1 }, { C: NaN }, { C: Infinity }, { tolerance: 0 }, { cacheBytes: 0 }, { strategy: "all" }, { probability: 1 }, { classWeight: { 0: 0 } }]) {
+  const two: [Features, number[]] = [
+    [[1], [2]],
+    [0, 1],
+  ];
+  for (const options of [
+    { C: 0 },
+    { C: -1 },
+    { C: NaN },
+    { C: Infinity },
+    { tolerance: 0 },
+    { cacheBytes: 0 },
+    { strategy: "all" },
+    { probability: 1 },
+    { classWeight: { 0: 0 } },
+  ]) {
     assert.instance(await refusal(...two, options), OptionError, JSON.stringify(options));
   }
-  for (const kernel of [{ type: "rbf", gamma: 0 }, { type: "rbf", gamma: -1 }, { type: "polynomial", degree: 1.5 }, { type: "laplace" }, { type: "sigmoid", coef0: NaN }]) {
+  for (const kernel of [
+    { type: "rbf", gamma: 0 },
+    { type: "rbf", gamma: -1 },
+    { type: "polynomial", degree: 1.5 },
+    { type: "laplace" },
+    { type: "sigmoid", coef0: NaN },
+  ]) {
     assert.instance(await refusal(...two, { kernel }), OptionError, JSON.stringify(kernel));
   }
   assert.instance(await trainSvc(...two, {}, { workers: 0 }).catch((error: unknown) => error), OptionError);
@@ -165,7 +243,13 @@ test("constant features have a defined answer: the more frequent label", async (
 });
 
 test("prediction refuses another number of features, and probabilities that were not trained", async () => {
-  const model = await trainSvc([[0, 1], [1, 0]], [0, 1]);
+  const model = await trainSvc(
+    [
+      [0, 1],
+      [1, 0],
+    ],
+    [0, 1],
+  );
   const wrong = await svcPredict(model, [[1, 2, 3]]).catch((error: unknown) => error);
   assert.instance(wrong, ShapeError);
   assert.match((wrong as Error).message, "2 features per sample");
@@ -178,7 +262,12 @@ test("badly scaled, contradictory data ends, and the warning says how far from t
   const points = Array.from({ length: 200 }, () => [1e4 * next(), 1e4 * next()]);
   const labels = points.map(() => Number(next() > 0));
   const warnings: string[] = [];
-  const model = await trainSvc(points, labels, { kernel: { type: "linear" }, C: 1e6, maxIterations: 500 }, { onWarning: (message) => void warnings.push(message) });
+  const model = await trainSvc(
+    points,
+    labels,
+    { kernel: { type: "linear" }, C: 1e6, maxIterations: 500 },
+    { onWarning: (message) => void warnings.push(message) },
+  );
   assert.is(model.problems[0]?.iterations, 500);
   assert.not(model.problems[0]?.converged);
   assert.is(warnings.length, 1);
@@ -187,7 +276,12 @@ test("badly scaled, contradictory data ends, and the warning says how far from t
 });
 
 test("numbers too large for the kernel are an error, not a silent nonsense", async () => {
-  const points = [[1e30, 1], [-1e30, 2], [3e30, 3], [-2e30, 1]];
+  const points = [
+    [1e30, 1],
+    [-1e30, 2],
+    [3e30, 3],
+    [-2e30, 1],
+  ];
   for (const kernel of [{ type: "rbf", gamma: 1 }, { type: "linear" }, { type: "polynomial", gamma: 1, degree: 9 }]) {
     const error = await refusal(points, [0, 1, 0, 1], { kernel });
     assert.instance(error, NumericError, kernel.type);
@@ -197,7 +291,12 @@ test("numbers too large for the kernel are an error, not a silent nonsense", asy
 
 test("a kernel that is not positive definite ends too", async () => {
   const { points, labels } = clouds(120, 8);
-  const model = await trainSvc(points, labels, { kernel: { type: "sigmoid", gamma: 5, coef0: -3 }, C: 10, maxIterations: 100_000 }, { onWarning: () => {} });
+  const model = await trainSvc(
+    points,
+    labels,
+    { kernel: { type: "sigmoid", gamma: 5, coef0: -3 }, C: 10, maxIterations: 100_000 },
+    { onWarning: () => {} },
+  );
   assert.ok(model.problems.every(({ iterations }) => iterations <= 100_000));
 });
 
@@ -211,11 +310,18 @@ test("an abort stops training in this thread and in workers, with the signal's o
     const begun = performance.now();
     setTimeout(() => stop.abort(reason), 200);
     const seen: number[] = [];
-    const result = await trainSvc(points, labels, { C: 1e4, kernel: { type: "rbf", gamma: 1e-3 }, tolerance: 1e-9 }, { workers, signal: stop.signal, onProgress: ({ done }) => void seen.push(done) }).catch((error: unknown) => error);
+    const result = await trainSvc(
+      points,
+      labels,
+      { C: 1e4, kernel: { type: "rbf", gamma: 1e-3 }, tolerance: 1e-9 },
+      { workers, signal: stop.signal, onProgress: ({ done }) => void seen.push(done) },
+    ).catch((error: unknown) => error);
     assert.is(result, reason);
     assert.ok(performance.now() - begun < 3000);
   }
-  const before = await trainSvc(points, labels, {}, { signal: AbortSignal.abort(new Error("before")) }).catch((error: unknown) => error);
+  const before = await trainSvc(points, labels, {}, { signal: AbortSignal.abort(new Error("before")) }).catch(
+    (error: unknown) => error,
+  );
   assert.is((before as Error).message, "before");
 });
 
@@ -240,7 +346,9 @@ test("a worker's error keeps its type and its four parts", () => {
 
 test("a job that fails in a worker rejects the call, and ends the others", async () => {
   const job = { name: "no such job", run: async () => 1 };
-  const failure = await runJobs(job, [1, 2, 3], { stage: "test", shared: {}, cost: () => 1, workers: 2 }).catch((error: unknown) => error);
+  const failure = await runJobs(job, [1, 2, 3], { stage: "test", shared: {}, cost: () => 1, workers: 2 }).catch(
+    (error: unknown) => error,
+  );
   assert.match(String(failure), "no job named no such job");
 });
 

@@ -8,7 +8,12 @@ import { loops } from "../../src/svm/wasm/loops.ts";
 import { withWorkspace, Workspace } from "../../src/svm/wasm/workspace.ts";
 import { type ReferenceKernel, kernelValue, noise, rowOf } from "./oracle.ts";
 
-function matrix(rows: number, columns: number, seed: number, shift = 0): { data: Float32Array; rows: number; columns: number } {
+function matrix(
+  rows: number,
+  columns: number,
+  seed: number,
+  shift = 0,
+): { data: Float32Array; rows: number; columns: number } {
   const next = noise(seed);
   return { data: Float32Array.from({ length: rows * columns }, () => shift + next()), rows, columns };
 }
@@ -21,7 +26,11 @@ test("the module is valid WebAssembly", () => {
 });
 
 test("kernel blocks equal the definition, for any sizes and ranges", async () => {
-  const sizes = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 70 }), fc.integer({ min: 1, max: 11 }));
+  const sizes = fc.tuple(
+    fc.integer({ min: 1, max: 40 }),
+    fc.integer({ min: 1, max: 70 }),
+    fc.integer({ min: 1, max: 11 }),
+  );
   const type = fc.constantFrom<ReferenceKernel["type"]>("linear", "rbf", "polynomial", "sigmoid");
   await fc.assert(
     fc.asyncProperty(sizes, type, fc.integer(), async ([count, columns, queries], name, seed) => {
@@ -32,7 +41,12 @@ test("kernel blocks equal the definition, for any sizes and ranges", async () =>
         const rows = new KernelRows(workspace, { features, indices: all(count) }, settings, undefined);
         const outs = Array.from({ length: queries }, () => workspace.floats(count + slack));
         const positions = Array.from({ length: queries }, (_, q) => (q * 7) % count);
-        rows.compute(positions, outs.map(({ at }) => at), from, count);
+        rows.compute(
+          positions,
+          outs.map(({ at }) => at),
+          from,
+          count,
+        );
         positions.forEach((position, q) => {
           const own = kernelValue(settings, rowOf(features, position), rowOf(features, position));
           assert.ok(Math.abs(rows.diagonal(position) - own) <= 1e-5 * Math.abs(own));
@@ -54,9 +68,19 @@ test("a kernel value is the same bits in any block, tile and direction", async (
     const rows = new KernelRows(workspace, { features, indices: all(23) }, kernel("rbf"), undefined);
     const row = () => workspace.floats(23 + slack);
     const [whole, parts] = [Array.from({ length: 23 }, row), Array.from({ length: 23 }, row)];
-    rows.compute(Array.from(all(23)), whole.map(({ at }) => at), 0, 23);
+    rows.compute(
+      Array.from(all(23)),
+      whole.map(({ at }) => at),
+      0,
+      23,
+    );
     for (let i = 0; i < 23; i++) {
-      for (const [from, to] of [[0, 3], [3, 10], [10, 23]] as const) rows.compute([i], [parts[i]?.at as number], from, to);
+      for (const [from, to] of [
+        [0, 3],
+        [3, 10],
+        [10, 23],
+      ] as const)
+        rows.compute([i], [parts[i]?.at as number], from, to);
     }
     for (let i = 0; i < 23; i++) {
       assert.equal(parts[i]?.view.slice(0, 23), whole[i]?.view.slice(0, 23));
@@ -109,7 +133,9 @@ test("features far from the origin keep their distances", async () => {
     const out = workspace.floats(20 + slack);
     rows.compute([0], [out.at], 0, 20);
     for (let j = 0; j < 20; j++) {
-      assert.ok(Math.abs((out.view[j] as number) - kernelValue(kernel("rbf"), rowOf(features, 0), rowOf(features, j))) < 1e-5);
+      assert.ok(
+        Math.abs((out.view[j] as number) - kernelValue(kernel("rbf"), rowOf(features, 0), rowOf(features, j))) < 1e-5,
+      );
     }
   });
 });

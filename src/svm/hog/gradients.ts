@@ -100,7 +100,11 @@ export class GradientStage {
   /** The gradient field of the picture that starts at `offset` of `pixels` (rows, columns, channels; row-major). */
   run(pixels: Pixels, offset: number): GradientField {
     const { transformSqrt } = this.settings;
-    if (!transformSqrt && this.channels === 1 && (pixels instanceof Uint8Array || pixels instanceof Uint8ClampedArray)) {
+    if (
+      !transformSqrt &&
+      this.channels === 1 &&
+      (pixels instanceof Uint8Array || pixels instanceof Uint8ClampedArray)
+    ) {
       this.fromTable(pixels, offset);
     } else if (transformSqrt) {
       for (let i = 0; i < this.roots.length; i++) this.roots[i] = Math.sqrt(pixels[offset + i] as number);
@@ -121,7 +125,9 @@ export class GradientStage {
       const below = offset + (rows.after[r] as number) * width;
       for (let c = 0; c < width; c++, at++) {
         const gRow = (pixels[below + c] as number) - (pixels[above + c] as number);
-        const gColumn = (pixels[here + (columns.after[c] as number)] as number) - (pixels[here + (columns.before[c] as number)] as number);
+        const gColumn =
+          (pixels[here + (columns.after[c] as number)] as number) -
+          (pixels[here + (columns.before[c] as number)] as number);
         const entry = (gRow + 255) * tableSide + gColumn + 255;
         magnitude[at] = table.magnitude[entry] as number;
         position[at] = table.position[entry] as number;
@@ -141,7 +147,8 @@ export class GradientStage {
         let [bestRow, bestColumn, best] = [0, 0, -1];
         for (let channel = 0; channel < channels; channel++) {
           const start = offset + channel;
-          const gRow = (pixels[start + (below + c) * channels] as number) - (pixels[start + (above + c) * channels] as number);
+          const gRow =
+            (pixels[start + (below + c) * channels] as number) - (pixels[start + (above + c) * channels] as number);
           const gColumn = (pixels[start + right * channels] as number) - (pixels[start + left * channels] as number);
           const squared = gRow * gRow + gColumn * gColumn;
           if (squared > best) [bestRow, bestColumn, best] = [gRow, gColumn, squared]; // ties: the first channel

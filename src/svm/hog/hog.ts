@@ -35,7 +35,11 @@ export function hogLength(height: number, width: number, options: HogOptions | r
  * Throws `OptionError` for impossible options, `ShapeError` for a picture smaller than a block, `DataError` for
  * NaN or (with `transformSqrt`) negative pixels.
  */
-export async function hog(images: ImageBatch, options: HogOptions | readonly HogOptions[] = {}, work: LongWork = {}): Promise<FeatureMatrix> {
+export async function hog(
+  images: ImageBatch,
+  options: HogOptions | readonly HogOptions[] = {},
+  work: LongWork = {},
+): Promise<FeatureMatrix> {
   const scales = scalesOf(options);
   checkImages(images, scales);
   const { data, count, height, width, channels = 1 } = images;
@@ -54,7 +58,10 @@ export async function hog(images: ImageBatch, options: HogOptions | readonly Hog
 }
 
 /** Features of one picture in block layout: `shape` is block rows, block columns, cell rows, cell columns, orientations. */
-export function hogBlocks(image: Omit<ImageBatch, "count">, options: HogOptions = {}): { shape: readonly number[]; data: Float32Array } {
+export function hogBlocks(
+  image: Omit<ImageBatch, "count">,
+  options: HogOptions = {},
+): { shape: readonly number[]; data: Float32Array } {
   const settings = hogSettings(options);
   checkImages({ ...image, count: 1 }, [settings]);
   const { shape, features } = hogGeometry(image.height, image.width, settings);
@@ -69,9 +76,16 @@ function scalesOf(options: HogOptions | readonly HogOptions[]): HogSettings[] {
   return list.map(hogSettings);
 }
 
-export function checkImages({ data, count, height, width, channels = 1 }: ImageBatch, scales: readonly HogSettings[]): void {
+export function checkImages(
+  { data, count, height, width, channels = 1 }: ImageBatch,
+  scales: readonly HogSettings[],
+): void {
   const sizes = [count, height, width, channels];
-  if (count < 1 || sizes.some((size) => !Number.isInteger(size) || size < 1) || data.length !== count * height * width * channels) {
+  if (
+    count < 1 ||
+    sizes.some((size) => !Number.isInteger(size) || size < 1) ||
+    data.length !== count * height * width * channels
+  ) {
     throw new ShapeError({
       where: "hog",
       expected: "count × height × width × channels pixels of at least one picture",
@@ -84,6 +98,10 @@ export function checkImages({ data, count, height, width, channels = 1 }: ImageB
     const value = data[i] as number;
     if (value - value === 0 && value >= least) continue;
     const expected = least === 0 ? "finite pixels ≥ 0 (transformSqrt takes their root)" : "finite pixels";
-    throw new DataError({ where: "hog", expected, got: `${value} in picture ${Math.floor(i / (height * width * channels))}` });
+    throw new DataError({
+      where: "hog",
+      expected,
+      got: `${value} in picture ${Math.floor(i / (height * width * channels))}`,
+    });
   }
 }

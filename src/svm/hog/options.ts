@@ -91,7 +91,11 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
 export function hogSettings(options: HogOptions = {}): HogSettings {
   const orientations = options.orientations ?? 9;
   if (!Number.isInteger(orientations) || orientations < 1 || orientations > 360) {
-    throw new OptionError({ where: "hog", expected: "orientations, a whole number from 1 to 360", got: String(orientations) });
+    throw new OptionError({
+      where: "hog",
+      expected: "orientations, a whole number from 1 to 360",
+      got: String(orientations),
+    });
   }
   return {
     orientations,

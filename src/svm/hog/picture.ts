@@ -29,11 +29,14 @@ export function hogPicture(image: Omit<ImageBatch, "count">, options: HogOptions
       for (let bin = 0; bin < settings.orientations; bin++, at++) {
         const angle = ((settings.signed ? 2 : 1) * Math.PI * (bin + 0.5)) / settings.orientations;
         const [down, right] = [radius * Math.cos(angle), radius * Math.sin(angle)];
-        const from = settings.signed ? centre : ([Math.trunc(centre[0] - down), Math.trunc(centre[1] + right)] as const);
+        const from = settings.signed
+          ? centre
+          : ([Math.trunc(centre[0] - down), Math.trunc(centre[1] + right)] as const);
         const to = [Math.trunc(centre[0] + down), Math.trunc(centre[1] - right)] as const;
         for (const [r, c] of line(from, to)) {
           const pixel = r * width + c;
-          if (r >= 0 && r < height && c >= 0 && c < width) data[pixel] = (data[pixel] as number) + (histograms[at] as number);
+          if (r >= 0 && r < height && c >= 0 && c < width)
+            data[pixel] = (data[pixel] as number) + (histograms[at] as number);
         }
       }
     }
@@ -46,7 +49,7 @@ type Point = readonly [row: number, column: number];
 /** Pixels from one point to another (Bresenham 1965), ends included, with scikit-image's choice between equal steps. */
 function line(from: Point, to: Point): Point[] {
   const steep = Math.abs(to[0] - from[0]) > Math.abs(to[1] - from[1]);
-  const [along, across] = steep ? [0, 1] as const : [1, 0] as const;
+  const [along, across] = steep ? ([0, 1] as const) : ([1, 0] as const);
   const length = Math.abs(to[along] - from[along]);
   const height = Math.abs(to[across] - from[across]);
   const stepAlong = to[along] > from[along] ? 1 : -1;

@@ -18,7 +18,12 @@ export type Gamma = number | "scale" | "auto";
 export type Kernel =
   | { readonly type: "linear" }
   | { readonly type: "rbf"; readonly gamma?: Gamma }
-  | { readonly type: "polynomial"; readonly gamma?: Gamma; /** Default 3. */ readonly degree?: number; /** Default 0. */ readonly coef0?: number }
+  | {
+      readonly type: "polynomial";
+      readonly gamma?: Gamma;
+      /** Default 3. */ readonly degree?: number;
+      /** Default 0. */ readonly coef0?: number;
+    }
   | { readonly type: "sigmoid"; readonly gamma?: Gamma; /** Default 0. */ readonly coef0?: number };
 
 /** A kernel with numbers in all places, ready to compute and to save. */
@@ -39,8 +44,14 @@ export function kernelSettings(kernel: Kernel, features: FeatureMatrix): KernelS
     throw new OptionError({ where: "svm kernel", expected: "degree, a whole number from 0", got: String(degree) });
   }
   const coef0 = kernel.type === "polynomial" || kernel.type === "sigmoid" ? (kernel.coef0 ?? 0) : 0;
-  if (!Number.isFinite(coef0)) throw new OptionError({ where: "svm kernel", expected: "a finite coef0", got: String(coef0) });
-  return { type: kernel.type, gamma: kernel.type === "linear" ? 1 : gammaOf(kernel.gamma ?? "scale", features), degree, coef0 };
+  if (!Number.isFinite(coef0))
+    throw new OptionError({ where: "svm kernel", expected: "a finite coef0", got: String(coef0) });
+  return {
+    type: kernel.type,
+    gamma: kernel.type === "linear" ? 1 : gammaOf(kernel.gamma ?? "scale", features),
+    degree,
+    coef0,
+  };
 }
 
 function gammaOf(gamma: Gamma, features: FeatureMatrix): number {

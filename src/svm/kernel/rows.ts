@@ -55,7 +55,13 @@ export class KernelRows {
   }
 
   /** `centre` is taken off every row (`centreOf`); `guests` positions after the rows are left for `load`. */
-  constructor(workspace: Workspace, { features, indices }: RowSelection, kernel: KernelSettings, centre: Float32Array | undefined, guests = 0) {
+  constructor(
+    workspace: Workspace,
+    { features, indices }: RowSelection,
+    kernel: KernelSettings,
+    centre: Float32Array | undefined,
+    guests = 0,
+  ) {
     this.workspace = workspace;
     this.kernel = kernel;
     this.centre = centre;
@@ -126,7 +132,13 @@ export class KernelRows {
     positions.forEach((position, q) => this.finish(position, outs[q] as number, from, to));
   }
 
-  private tileOf(positions: readonly number[], outs: readonly number[], start: number, first: number, last: number): void {
+  private tileOf(
+    positions: readonly number[],
+    outs: readonly number[],
+    start: number,
+    first: number,
+    last: number,
+  ): void {
     const own = positions[start] as number; // fills an incomplete tile; the result goes to the spare row
     for (let i = 0; i < tile; i++) {
       const position = positions[start + i];

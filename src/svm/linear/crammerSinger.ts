@@ -29,7 +29,11 @@ export interface CrammerSingerProblem {
 }
 
 /** One solution per class. `alpha` (samples × classes) is in the first, empty in the others. */
-export async function solveCrammerSinger(problem: CrammerSingerProblem, settings: LinearSettings, context: JobContext): Promise<LinearSolution[]> {
+export async function solveCrammerSinger(
+  problem: CrammerSingerProblem,
+  settings: LinearSettings,
+  context: JobContext,
+): Promise<LinearSolution[]> {
   const { rows, columns } = problem.features;
   return withWorkspace(DenseRows.bytes(rows, columns, problem.classes), (workspace) =>
     new SequentialDual(new DenseRows(workspace, problem.features, settings.bias), problem, settings).run(context),
@@ -162,13 +166,17 @@ class SequentialDual {
     const cost = costs[i] as number;
     const square = this.squares[i] as number;
     const b = this.next;
-    for (let m = 0; m < classes; m++) b[m] = (this.gradient[m] as number) - square * (this.alpha[i * classes + m] as number);
-    const sorted = Float64Array.from(b, (value, m) => (m === own ? value + square * cost : value)).sort().reverse();
+    for (let m = 0; m < classes; m++)
+      b[m] = (this.gradient[m] as number) - square * (this.alpha[i * classes + m] as number);
+    const sorted = Float64Array.from(b, (value, m) => (m === own ? value + square * cost : value))
+      .sort()
+      .reverse();
     let beta = (sorted[0] as number) - square * cost;
     let r = 1;
     for (; r < classes && beta < r * (sorted[r] as number); r++) beta += sorted[r] as number;
     beta /= r;
-    for (let m = 0; m < classes; m++) this.set(i, m, Math.min(m === own ? cost : 0, (beta - (b[m] as number)) / square));
+    for (let m = 0; m < classes; m++)
+      this.set(i, m, Math.min(m === own ? cost : 0, (beta - (b[m] as number)) / square));
   }
 
   private quality(): { objective: number; relativeGap: number } {

@@ -23,7 +23,11 @@ import { DenseRows } from "./rows.ts";
 /** A projected gradient below this is no reason to move (LIBLINEAR's). */
 const negligible = 1e-12;
 
-export async function solveLinear(problem: LinearProblem, settings: LinearSettings, context: JobContext): Promise<LinearSolution> {
+export async function solveLinear(
+  problem: LinearProblem,
+  settings: LinearSettings,
+  context: JobContext,
+): Promise<LinearSolution> {
   const { rows, columns } = problem.features;
   return withWorkspace(DenseRows.bytes(rows, columns, 1), (workspace) =>
     new DualDescent(new DenseRows(workspace, problem.features, settings.bias), problem, settings).run(context),

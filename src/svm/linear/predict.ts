@@ -12,7 +12,8 @@ export function linearDecisions(model: LinearModel, features: Features): Float64
   const scores = new Float64Array(rows * vectors);
   for (let i = 0; i < rows; i++) {
     for (let v = 0; v < vectors; v++) {
-      scores[i * vectors + v] = (model.intercepts[v] as number) + dot(data, i * columns, model.weights, v * columns, columns);
+      scores[i * vectors + v] =
+        (model.intercepts[v] as number) + dot(data, i * columns, model.weights, v * columns, columns);
     }
   }
   return scores;

@@ -63,6 +63,9 @@ export class DenseRows {
 
   /** From a weight vector in memory to feature weights and an intercept. */
   split(weights: Placed<Float64Array>): { coefficients: Float64Array; intercept: number } {
-    return { coefficients: weights.view.slice(0, this.columns), intercept: (weights.view[this.columns] as number) * this.bias };
+    return {
+      coefficients: weights.view.slice(0, this.columns),
+      intercept: (weights.view[this.columns] as number) * this.bias,
+    };
   }
 }

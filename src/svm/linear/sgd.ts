@@ -23,14 +23,23 @@ import { DenseRows } from "./rows.ts";
 /** Below this the scale is multiplied into v, before it loses digits. */
 const smallestScale = 1e-9;
 
-export async function solveSgd(problem: LinearProblem, settings: LinearSettings, context: JobContext): Promise<LinearSolution> {
+export async function solveSgd(
+  problem: LinearProblem,
+  settings: LinearSettings,
+  context: JobContext,
+): Promise<LinearSolution> {
   const { rows, columns } = problem.features;
   return withWorkspace(DenseRows.bytes(rows, columns, 2), (workspace) =>
     descend(new DenseRows(workspace, problem.features, settings.bias), problem, settings, context),
   );
 }
 
-async function descend(rows: DenseRows, { y, costs }: LinearProblem, settings: LinearSettings, context: JobContext): Promise<LinearSolution> {
+async function descend(
+  rows: DenseRows,
+  { y, costs }: LinearProblem,
+  settings: LinearSettings,
+  context: JobContext,
+): Promise<LinearSolution> {
   const meanCost = costs.reduce((sum, cost) => sum + cost, 0) / rows.count;
   const lambda = 1 / (meanCost * rows.count);
   const [v, corrections] = [rows.weights(), rows.weights()];
@@ -82,7 +91,19 @@ async function descend(rows: DenseRows, { y, costs }: LinearProblem, settings: L
     objective += (costs[i] as number) * (settings.loss === "hinge" ? loss : loss * loss);
   }
   if (!Number.isFinite(objective)) {
-    throw new NumericError({ where: "trainLinear", expected: "a finite objective", got: String(objective), advice: "scale the features" });
+    throw new NumericError({
+      where: "trainLinear",
+      expected: "a finite objective",
+      got: String(objective),
+      advice: "scale the features",
+    });
   }
-  return { ...rows.split(v), alpha: new Float64Array(0), epochs: settings.maxEpochs, objective, relativeGap: NaN, converged: true };
+  return {
+    ...rows.split(v),
+    alpha: new Float64Array(0),
+    epochs: settings.maxEpochs,
+    objective,
+    relativeGap: NaN,
+    converged: true,
+  };
 }

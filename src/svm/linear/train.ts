@@ -36,11 +36,17 @@ export interface LinearOptions {
  * Trains on `features` (samples × features) and whole-number `labels`; the same seed gives the same bits with any
  * number of workers. Throws `ShapeError`, `DataError` (NaN, one class only), `OptionError`.
  */
-export async function trainLinear(features: Features, labels: ArrayLike<number>, options: LinearOptions = {}, work: TrainWork = {}): Promise<LinearModel> {
+export async function trainLinear(
+  features: Features,
+  labels: ArrayLike<number>,
+  options: LinearOptions = {},
+  work: TrainWork = {},
+): Promise<LinearModel> {
   const matrix = toFeatures("trainLinear", features);
   const encoded = encodeLabels("trainLinear", labels, matrix.rows);
   const inputs = jobInputs(matrix, encoded, options);
-  const cost = ({ solver, classes }: LinearJobInput): number => 40 * matrix.data.length * (solver === "crammer-singer" ? classes : 1);
+  const cost = ({ solver, classes }: LinearJobInput): number =>
+    40 * matrix.data.length * (solver === "crammer-singer" ? classes : 1);
   const shared = { features: matrix.data, codes: encoded.codes };
   const outputs = await runJobs(linearJob, inputs, { stage: "train", ...work, shared, cost });
   return assemble(matrix, encoded, options, outputs.flat(), inputs, work);
@@ -49,7 +55,11 @@ export async function trainLinear(features: Features, labels: ArrayLike<number>,
 function jobInputs({ rows, columns }: FeatureMatrix, encoded: EncodedLabels, options: LinearOptions): LinearJobInput[] {
   const { multiclass = "one-vs-rest", solver = "dual", warmStart } = options;
   if (!["one-vs-rest", "crammer-singer"].includes(multiclass) || !["dual", "sgd"].includes(solver)) {
-    throw new OptionError({ where: "trainLinear", expected: "multiclass one-vs-rest or crammer-singer, solver dual or sgd", got: `${multiclass}, ${solver}` });
+    throw new OptionError({
+      where: "trainLinear",
+      expected: "multiclass one-vs-rest or crammer-singer, solver dual or sgd",
+      got: `${multiclass}, ${solver}`,
+    });
   }
   const C = requirePositive("C", options.C ?? 1);
   const costs = classWeights(options.classWeight, encoded).map((weight) => C * weight);
@@ -70,10 +80,15 @@ function linearSettings(options: LinearOptions): LinearSettings {
   const crammerSinger = options.multiclass === "crammer-singer";
   const loss = options.loss ?? (crammerSinger ? "hinge" : "squared-hinge");
   if (!["hinge", "squared-hinge"].includes(loss) || (crammerSinger && loss !== "hinge")) {
-    throw new OptionError({ where: "trainLinear", expected: crammerSinger ? "loss hinge with crammer-singer" : "loss hinge or squared-hinge", got: loss });
+    throw new OptionError({
+      where: "trainLinear",
+      expected: crammerSinger ? "loss hinge with crammer-singer" : "loss hinge or squared-hinge",
+      got: loss,
+    });
   }
   const bias = options.bias ?? 1;
-  if (!Number.isFinite(bias)) throw new OptionError({ where: "trainLinear", expected: "a finite bias", got: String(bias) });
+  if (!Number.isFinite(bias))
+    throw new OptionError({ where: "trainLinear", expected: "a finite bias", got: String(bias) });
   return {
     loss,
     bias,

@@ -17,9 +17,18 @@ export interface Evaluation {
   readonly seconds: number;
 }
 
-export async function evaluatePipeline(pipeline: SvmPipeline, images: ImageBatch, labels: ArrayLike<number>, work: LongWork = {}): Promise<Evaluation> {
+export async function evaluatePipeline(
+  pipeline: SvmPipeline,
+  images: ImageBatch,
+  labels: ArrayLike<number>,
+  work: LongWork = {},
+): Promise<Evaluation> {
   if (labels.length !== images.count) {
-    throw new ShapeError({ where: "svm evaluate", expected: `one label for each of ${images.count} pictures`, got: `${labels.length}` });
+    throw new ShapeError({
+      where: "svm evaluate",
+      expected: `one label for each of ${images.count} pictures`,
+      got: `${labels.length}`,
+    });
   }
   const start = performance.now();
   const predicted = await predictPipeline(pipeline, images, work);
@@ -28,7 +37,11 @@ export async function evaluatePipeline(pipeline: SvmPipeline, images: ImageBatch
 }
 
 /** Accuracy, baseline and confusion of predicted against true labels. */
-export function compareLabels(truth: Int32Array, predicted: Int32Array, known: Int32Array): Omit<Evaluation, "seconds"> {
+export function compareLabels(
+  truth: Int32Array,
+  predicted: Int32Array,
+  known: Int32Array,
+): Omit<Evaluation, "seconds"> {
   const labels = Int32Array.from(new Set([...known, ...truth])).sort();
   const row = new Map(Array.from(labels, (label, at) => [label, at]));
   const confusion = new Int32Array(labels.length ** 2);

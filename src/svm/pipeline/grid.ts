@@ -66,15 +66,22 @@ export interface GridResult {
 
 /** Candidates in the order: features outermost, then scaling, then machine. */
 export function gridCandidates({ features, scale = [false], classifiers }: GridSpace): Candidate[] {
-  const candidates = features.flatMap((feature) => scale.flatMap((scaled) => classifiers.map((classifier) => ({ features: feature, scale: scaled, classifier }))));
+  const candidates = features.flatMap((feature) =>
+    scale.flatMap((scaled) => classifiers.map((classifier) => ({ features: feature, scale: scaled, classifier }))),
+  );
   if (candidates.length > 0) return candidates;
-  throw new OptionError({ where: "grid search", expected: "at least one features entry, scale entry and classifier", got: "an empty list" });
+  throw new OptionError({
+    where: "grid search",
+    expected: "at least one features entry, scale entry and classifier",
+    got: "an empty list",
+  });
 }
 
 /** `{ C: [1, 10], loss: ["hinge"] }` → every combination as an object; keys vary slowest first. */
 export function combinations<T extends object>(lists: { readonly [K in keyof T]: readonly T[K][] }): T[] {
   let partial: Partial<T>[] = [{}];
-  for (const key of Object.keys(lists) as (keyof T)[]) partial = partial.flatMap((base) => lists[key].map((value) => ({ ...base, [key]: value })));
+  for (const key of Object.keys(lists) as (keyof T)[])
+    partial = partial.flatMap((base) => lists[key].map((value) => ({ ...base, [key]: value })));
   return partial as T[];
 }
 
@@ -82,7 +89,13 @@ export function combinations<T extends object>(lists: { readonly [K in keyof T]:
  * Scores every candidate. Rejects with the signal's reason when aborted; what was finished is in the last `onState`.
  * Throws `OptionError` where `state` belongs to another search, and the errors of training.
  */
-export async function gridSearch(images: ImageBatch, labels: ArrayLike<number>, space: GridSpace, options: GridOptions = {}, work: GridWork = {}): Promise<GridResult> {
+export async function gridSearch(
+  images: ImageBatch,
+  labels: ArrayLike<number>,
+  space: GridSpace,
+  options: GridOptions = {},
+  work: GridWork = {},
+): Promise<GridResult> {
   const { validation = { folds: 5 }, seed = 0 } = options;
   const { codes, classes } = encodeLabels("grid search", labels, images.count);
   const candidates = gridCandidates(space);
@@ -97,7 +110,10 @@ export async function gridSearch(images: ImageBatch, labels: ArrayLike<number>, 
     if (open.length === 0) continue;
     const done = scores.flat().filter((score) => score !== null).length;
     const forward = (progress: Progress): void => work.onProgress?.({ ...progress, done: done + progress.done, total });
-    const plain = { ...(work.workers === undefined ? {} : { workers: work.workers }), ...(work.signal === undefined ? {} : { signal: work.signal }) };
+    const plain = {
+      ...(work.workers === undefined ? {} : { workers: work.workers }),
+      ...(work.signal === undefined ? {} : { signal: work.signal }),
+    };
     const matrix = await extractFeatures(images, featureSettings(features), plain);
     const inputs = open.map(({ candidate, fold }): GridJobInput => {
       const { scale, classifier } = candidates[candidate] as Candidate;
@@ -105,19 +121,30 @@ export async function gridSearch(images: ImageBatch, labels: ArrayLike<number>, 
     });
     const shared = { features: matrix.data, codes };
     const cost = (): number => 0.05 * images.count ** 2 * matrix.columns;
-    await runJobs(gridJob, inputs, { stage: "grid search", ...plain, onProgress: forward, shared, cost }, (score, index) => {
-      const { candidate, fold } = open[index] as (typeof open)[number];
-      (scores[candidate] as (FoldScore | null)[])[fold] = score;
-      work.onState?.(state());
-    });
+    await runJobs(
+      gridJob,
+      inputs,
+      { stage: "grid search", ...plain, onProgress: forward, shared, cost },
+      (score, index) => {
+        const { candidate, fold } = open[index] as (typeof open)[number];
+        (scores[candidate] as (FoldScore | null)[])[fold] = score;
+        work.onState?.(state());
+      },
+    );
   }
   const rows = candidates.map((candidate, index) => gridRow(candidate, index, scores[index] as FoldScore[]));
   rows.sort((a, b) => b.mean - a.mean || a.candidate - b.candidate);
   return { rows, best: rows[0] as GridRow, state: state() };
 }
 
-function openScores(state: GridState | undefined, key: string, candidates: number, folds: number): (FoldScore | null)[][] {
-  if (state === undefined) return Array.from({ length: candidates }, () => new Array<FoldScore | null>(folds).fill(null));
+function openScores(
+  state: GridState | undefined,
+  key: string,
+  candidates: number,
+  folds: number,
+): (FoldScore | null)[][] {
+  if (state === undefined)
+    return Array.from({ length: candidates }, () => new Array<FoldScore | null>(folds).fill(null));
   if (state.key === key) return state.scores.map((row) => [...row]);
   throw new OptionError({
     where: "grid search",
@@ -127,7 +154,11 @@ function openScores(state: GridState | undefined, key: string, candidates: numbe
   });
 }
 
-function openFolds(candidates: readonly Candidate[], scores: readonly (readonly (FoldScore | null)[])[], features: FeatureOptions): { candidate: number; fold: number }[] {
+function openFolds(
+  candidates: readonly Candidate[],
+  scores: readonly (readonly (FoldScore | null)[])[],
+  features: FeatureOptions,
+): { candidate: number; fold: number }[] {
   return candidates.flatMap((options, candidate) => {
     if (options.features !== features) return [];
     return (scores[candidate] as FoldScore[]).flatMap((score, fold) => (score === null ? [{ candidate, fold }] : []));
@@ -137,5 +168,11 @@ function openFolds(candidates: readonly Candidate[], scores: readonly (readonly 
 function gridRow(options: Candidate, candidate: number, scores: readonly FoldScore[]): GridRow {
   const mean = scores.reduce((sum, { accuracy }) => sum + accuracy, 0) / scores.length;
   const squares = scores.reduce((sum, { accuracy }) => sum + (accuracy - mean) ** 2, 0);
-  return { candidate, options, mean, deviation: scores.length > 1 ? Math.sqrt(squares / (scores.length - 1)) : 0, scores };
+  return {
+    candidate,
+    options,
+    mean,
+    deviation: scores.length > 1 ? Math.sqrt(squares / (scores.length - 1)) : 0,
+    scores,
+  };
 }

@@ -51,10 +51,16 @@ export const gridJob: Job<GridJobInput, FoldScore> = {
       workers: 1,
       ...(context.signal === undefined ? {} : { signal: context.signal }),
       onWarning: (message: string) => void warnings.push(message),
-      onProgress: ({ done, total, detail }: { done: number; total: number; detail: string }) => context.progress((0.9 * done) / total, detail),
+      onProgress: ({ done, total, detail }: { done: number; total: number; detail: string }) =>
+        context.progress((0.9 * done) / total, detail),
     };
     const begun = performance.now();
-    const model = await trainClassifier(scaled(trainPart), train.map((i) => codes[i] as number), classifier, work);
+    const model = await trainClassifier(
+      scaled(trainPart),
+      train.map((i) => codes[i] as number),
+      classifier,
+      work,
+    );
     const trained = performance.now();
     const predicted = await predictLabels(model, scaled(testPart), { workers: 1 });
     const hits = predicted.reduce((sum, code, i) => sum + Number(code === codes[test[i] as number]), 0);

@@ -9,7 +9,8 @@ export function gridTable({ rows }: GridResult, limit = rows.length): string {
   const varying = names.filter((name) => new Set(flat.map((entry) => entry[name])).size > 1);
   const header = ["#", ...varying, "accuracy", "±", "support vectors", "train s", "predict s"];
   const lines = rows.slice(0, limit).map((row, rank) => {
-    const average = (value: (score: GridRow["scores"][number]) => number): number => row.scores.reduce((sum, score) => sum + value(score), 0) / row.scores.length;
+    const average = (value: (score: GridRow["scores"][number]) => number): number =>
+      row.scores.reduce((sum, score) => sum + value(score), 0) / row.scores.length;
     const settings = varying.map((name) => flat[rank]?.[name] ?? "");
     const measured = [
       average(({ supportVectors }) => supportVectors).toFixed(0),
@@ -39,7 +40,11 @@ export function gridHeatMap({ rows }: GridResult, rowAxis: string, columnAxis: s
   const valuesOf = (axis: string): string[] => {
     const values = new Set(cells.flatMap(({ entry }) => entry[axis] ?? []));
     if (values.size > 0) return [...values].sort((a, b) => Number(a) - Number(b) || a.localeCompare(b));
-    throw new OptionError({ where: "grid heat map", expected: `one of ${Object.keys(cells[0]?.entry ?? {}).join(", ")}`, got: axis });
+    throw new OptionError({
+      where: "grid heat map",
+      expected: `one of ${Object.keys(cells[0]?.entry ?? {}).join(", ")}`,
+      got: axis,
+    });
   };
   const [rowValues, columnValues] = [valuesOf(rowAxis), valuesOf(columnAxis)];
   const values = new Float64Array(rowValues.length * columnValues.length).fill(NaN);
@@ -56,7 +61,11 @@ export function gridHeatMap({ rows }: GridResult, rowAxis: string, columnAxis: s
 function flatten(value: Candidate): Record<string, string> {
   const leaves: Record<string, string> = {};
   const walk = (path: string, node: unknown): void => {
-    if (typeof node !== "object" || node === null || (Array.isArray(node) && node.every((item) => typeof item === "number"))) {
+    if (
+      typeof node !== "object" ||
+      node === null ||
+      (Array.isArray(node) && node.every((item) => typeof item === "number"))
+    ) {
       leaves[path] = Array.isArray(node) ? node.join("×") : String(node);
       return;
     }

@@ -47,7 +47,11 @@ export function featureSettings(options: FeatureOptions): FeatureSettings {
 }
 
 /** The unscaled features of a batch. */
-export async function extractFeatures(images: ImageBatch, settings: FeatureSettings, work: LongWork = {}): Promise<FeatureMatrix> {
+export async function extractFeatures(
+  images: ImageBatch,
+  settings: FeatureSettings,
+  work: LongWork = {},
+): Promise<FeatureMatrix> {
   if (settings !== "pixels") return hog(images, settings, work);
   checkImages(images, []);
   const data = sharedFloats(images.data.length);
@@ -56,18 +60,34 @@ export async function extractFeatures(images: ImageBatch, settings: FeatureSetti
 }
 
 /** Trains features, scaler and machine on pictures with whole-number labels. Errors are those of `hog` and of the machine. */
-export async function trainPipeline(images: ImageBatch, labels: ArrayLike<number>, options: PipelineOptions = {}, work: TrainWork = {}): Promise<SvmPipeline> {
+export async function trainPipeline(
+  images: ImageBatch,
+  labels: ArrayLike<number>,
+  options: PipelineOptions = {},
+  work: TrainWork = {},
+): Promise<SvmPipeline> {
   const features = featureSettings(options.features ?? defaultFeatures);
   const raw = await extractFeatures(images, features, work);
   const scaler = options.scale === true ? fitScaler(raw) : undefined;
   const matrix = scaler === undefined ? raw : applyScaler(scaler, raw);
   const classifier = await trainClassifier(matrix, labels, options.classifier ?? defaultClassifier, work);
   const { height, width, channels = 1 } = images;
-  return { type: "svm-pipeline", image: { height, width, channels }, features, ...(scaler === undefined ? {} : { scaler }), classifier, options };
+  return {
+    type: "svm-pipeline",
+    image: { height, width, channels },
+    features,
+    ...(scaler === undefined ? {} : { scaler }),
+    classifier,
+    options,
+  };
 }
 
 /** The features that the machine sees, scaled where the pipeline scales. Throws `ShapeError` for pictures of another size. */
-export async function pipelineFeatures({ image, features, scaler }: SvmPipeline, images: ImageBatch, work: LongWork = {}): Promise<FeatureMatrix> {
+export async function pipelineFeatures(
+  { image, features, scaler }: SvmPipeline,
+  images: ImageBatch,
+  work: LongWork = {},
+): Promise<FeatureMatrix> {
   const got = [images.height, images.width, images.channels ?? 1];
   if (got[0] !== image.height || got[1] !== image.width || got[2] !== image.channels) {
     throw new ShapeError({
@@ -82,6 +102,10 @@ export async function pipelineFeatures({ image, features, scaler }: SvmPipeline,
 }
 
 /** The label of each picture. */
-export async function predictPipeline(pipeline: SvmPipeline, images: ImageBatch, work: LongWork = {}): Promise<Int32Array> {
+export async function predictPipeline(
+  pipeline: SvmPipeline,
+  images: ImageBatch,
+  work: LongWork = {},
+): Promise<Int32Array> {
   return predictLabels(pipeline.classifier, await pipelineFeatures(pipeline, images, work), work);
 }

@@ -37,21 +37,33 @@ const format = "trama-svm-1";
 export function toTensors(pipeline: SvmPipeline): SavedPipeline {
   const { image, features, options, scaler, classifier: model } = pipeline;
   const tensors: Record<string, NamedTensor> = { classes: vector(model.classes), intercepts: vector(model.intercepts) };
-  if (scaler !== undefined) Object.assign(tensors, { "scaler.mean": vector(scaler.mean), "scaler.scale": vector(scaler.scale) });
+  if (scaler !== undefined)
+    Object.assign(tensors, { "scaler.mean": vector(scaler.mean), "scaler.scale": vector(scaler.scale) });
   if (model.type === "svc") {
     const { data, rows, columns } = model.supportVectors;
     tensors["support_vectors"] = { data, shape: [rows, columns] };
     tensors["support_indices"] = vector(model.supportIndices);
     tensors["support_counts"] = vector(model.supportCounts);
-    tensors["dual_coefficients"] = { data: model.dualCoefficients, shape: [rows === 0 ? 0 : model.dualCoefficients.length / rows, rows] };
+    tensors["dual_coefficients"] = {
+      data: model.dualCoefficients,
+      shape: [rows === 0 ? 0 : model.dualCoefficients.length / rows, rows],
+    };
     const { type, kernel, strategy, sigmoids, problems } = model;
-    return { tensors, config: { format, image, features, options, classifier: { type, kernel, strategy, sigmoids, problems } } };
+    return {
+      tensors,
+      config: { format, image, features, options, classifier: { type, kernel, strategy, sigmoids, problems } },
+    };
   }
   tensors["weights"] = { data: model.weights, shape: [model.intercepts.length, model.columns] };
   const { type, multiclass, loss, columns } = model;
   // JSON has no NaN.
-  const problems = model.problems.map((problem) => Object.assign({}, problem, { relativeGap: Number.isNaN(problem.relativeGap) ? null : problem.relativeGap }));
-  return { tensors, config: { format, image, features, options, classifier: { type, multiclass, loss, columns, problems } } };
+  const problems = model.problems.map((problem) =>
+    Object.assign({}, problem, { relativeGap: Number.isNaN(problem.relativeGap) ? null : problem.relativeGap }),
+  );
+  return {
+    tensors,
+    config: { format, image, features, options, classifier: { type, multiclass, loss, columns, problems } },
+  };
 }
 
 const vector = (data: NamedTensor["data"]): NamedTensor => ({ data, shape: [data.length] });
@@ -60,16 +72,28 @@ const vector = (data: NamedTensor["data"]): NamedTensor => ({ data, shape: [data
 export function fromTensors({ tensors, config }: SavedPipeline): SvmPipeline {
   const found = (config as { format?: string } | undefined)?.format;
   if (found !== format) {
-    throw new FormatError({ where: "svm model", expected: `format ${format}`, got: found ?? "none", advice: "save the model with this version of Trama" });
+    throw new FormatError({
+      where: "svm model",
+      expected: `format ${format}`,
+      got: found ?? "none",
+      advice: "save the model with this version of Trama",
+    });
   }
   const reader = new TensorReader(tensors);
   const { image, features, options } = config;
-  const scaler = "scaler.mean" in tensors ? { scaler: { mean: reader.doubles("scaler.mean"), scale: reader.doubles("scaler.scale") } } : {};
-  const classifier = config.classifier.type === "svc" ? readSvc(reader, config.classifier) : readLinear(reader, config.classifier);
+  const scaler =
+    "scaler.mean" in tensors
+      ? { scaler: { mean: reader.doubles("scaler.mean"), scale: reader.doubles("scaler.scale") } }
+      : {};
+  const classifier =
+    config.classifier.type === "svc" ? readSvc(reader, config.classifier) : readLinear(reader, config.classifier);
   return { type: "svm-pipeline", image, features, options, ...scaler, classifier };
 }
 
-function readSvc(reader: TensorReader, config: Pick<SvcModel, "type" | "kernel" | "strategy" | "sigmoids" | "problems">): SvcModel {
+function readSvc(
+  reader: TensorReader,
+  config: Pick<SvcModel, "type" | "kernel" | "strategy" | "sigmoids" | "problems">,
+): SvcModel {
   const [rows, columns] = reader.shape("support_vectors", 2) as [number, number];
   const classes = reader.integers("classes");
   const layers = config.strategy === "one-vs-one" ? classes.length - 1 : classes.length;
@@ -85,11 +109,23 @@ function readSvc(reader: TensorReader, config: Pick<SvcModel, "type" | "kernel" 
 }
 
 function readLinear(reader: TensorReader, config: Exclude<PipelineConfig["classifier"], { type: "svc" }>): LinearModel {
-  const problems = (config.problems as LinearModel["problems"]).map((problem) => Object.assign({}, problem, { relativeGap: problem.relativeGap ?? NaN }));
+  const problems = (config.problems as LinearModel["problems"]).map((problem) =>
+    Object.assign({}, problem, { relativeGap: problem.relativeGap ?? NaN }),
+  );
   const { type, multiclass, loss, columns } = config;
   const intercepts = reader.doubles("intercepts", problems.length);
   const weights = reader.doubles("weights", problems.length * columns);
-  return { type, multiclass, loss, columns, problems, classes: reader.integers("classes"), intercepts, weights, dual: [] };
+  return {
+    type,
+    multiclass,
+    loss,
+    columns,
+    problems,
+    classes: reader.integers("classes"),
+    intercepts,
+    weights,
+    dual: [],
+  };
 }
 
 /** Finds tensors by name and checks type and length. */
@@ -115,10 +151,18 @@ class TensorReader {
   shape(name: string, rank: number): readonly number[] {
     const { shape, data } = this.find(name);
     if (shape.length === rank && shape.reduce((product, size) => product * size, 1) === data.length) return shape;
-    throw new FormatError({ where: `svm model, tensor ${name}`, expected: `${rank} dimensions that multiply to ${data.length}`, got: `[${shape.join(", ")}]` });
+    throw new FormatError({
+      where: `svm model, tensor ${name}`,
+      expected: `${rank} dimensions that multiply to ${data.length}`,
+      got: `[${shape.join(", ")}]`,
+    });
   }
 
-  private typed<T extends NamedTensor["data"]>(name: string, Class: new (length: number) => T, length: number | undefined): T {
+  private typed<T extends NamedTensor["data"]>(
+    name: string,
+    Class: new (length: number) => T,
+    length: number | undefined,
+  ): T {
     const { data } = this.find(name);
     if (!(data instanceof Class) || (length !== undefined && data.length !== length)) {
       throw new FormatError({
@@ -133,6 +177,10 @@ class TensorReader {
   private find(name: string): NamedTensor {
     const tensor = this.tensors[name];
     if (tensor !== undefined) return tensor;
-    throw new FormatError({ where: "svm model", expected: `a tensor named ${name}`, got: Object.keys(this.tensors).join(", ") || "none" });
+    throw new FormatError({
+      where: "svm model",
+      expected: `a tensor named ${name}`,
+      got: Object.keys(this.tensors).join(", ") || "none",
+    });
   }
 }

@@ -28,10 +28,16 @@ const shrinkEvery = 1000;
 const breatheEvery = 64;
 
 /** Solves the dual. Always ends: at the tolerance, where no step helps, or after `maxIterations`, with `converged` false. */
-export async function solveBinary(problem: BinaryProblem, kernel: KernelSettings, options: SmoOptions, context: JobContext): Promise<BinarySolution> {
+export async function solveBinary(
+  problem: BinaryProblem,
+  kernel: KernelSettings,
+  options: SmoOptions,
+  context: JobContext,
+): Promise<BinarySolution> {
   const count = problem.indices.length;
   const slots = slotCount(count, options.cacheBytes);
-  const bytes = KernelRows.bytes(count, problem.features.columns) + RowCache.bytes(count, slots) + 8 * (count + slack) + 64;
+  const bytes =
+    KernelRows.bytes(count, problem.features.columns) + RowCache.bytes(count, slots) + 8 * (count + slack) + 64;
   return withWorkspace(bytes, (workspace) => new SmoSolver(workspace, problem, kernel, options, slots).run(context));
 }
 
@@ -54,7 +60,13 @@ class SmoSolver {
   /** Whether the one early rebuilding of the gradient (near the end, at ten tolerances) has happened. */
   private rebuilt = false;
 
-  constructor(workspace: Workspace, problem: BinaryProblem, kernel: KernelSettings, options: SmoOptions, slots: number) {
+  constructor(
+    workspace: Workspace,
+    problem: BinaryProblem,
+    kernel: KernelSettings,
+    options: SmoOptions,
+    slots: number,
+  ) {
     this.workspace = workspace;
     this.options = options;
     this.count = problem.indices.length;
@@ -100,7 +112,8 @@ class SmoSolver {
       worst = this.look();
       if (iterations % breatheEvery === 0) {
         await context.breathe();
-        if (iterations % 1024 === 0) context.progress(fractionDone(start, gap(worst), tolerance), `violation ${gap(worst).toPrecision(3)}`);
+        if (iterations % 1024 === 0)
+          context.progress(fractionDone(start, gap(worst), tolerance), `violation ${gap(worst).toPrecision(3)}`);
       }
     }
     if (this.active < this.count) this.rebuildGradient();
@@ -121,7 +134,10 @@ class SmoSolver {
     if (j < 0) return false;
     const kernelValue = heap[rowI / 4 + j] as number;
     const rowJ = this.row(j, worst);
-    const curvature = Math.max((this.diagonal[i] as number) + (this.diagonal[j] as number) - 2 * kernelValue, leastCurvature);
+    const curvature = Math.max(
+      (this.diagonal[i] as number) + (this.diagonal[j] as number) - 2 * kernelValue,
+      leastCurvature,
+    );
     const wanted = ((this.gradient.view[j] as number) - (this.gradient.view[i] as number)) / curvature;
     const step = Math.min(wanted, this.room(i, 1), this.room(j, -1));
     this.move(i, step);
@@ -192,7 +208,8 @@ class SmoSolver {
 
   private exchange(a: number, b: number): void {
     this.rows.swap(a, b);
-    for (const list of [this.samples, this.y, this.bounds, this.alpha, this.moves, this.diagonal, this.gradient.view]) exchange(list, a, b);
+    for (const list of [this.samples, this.y, this.bounds, this.alpha, this.moves, this.diagonal, this.gradient.view])
+      exchange(list, a, b);
   }
 
   /** F of the inactive samples from its definition, and all samples active again. */

@@ -83,7 +83,10 @@ export function worstViolators(
   for (let t = 0; t < active; t++) {
     const value = gradient[t] as number;
     const move = moves[t] as number;
-    const score = Math.max((move & canRise) !== 0 ? -value - up : -Infinity, (move & canFall) !== 0 ? value - low : -Infinity);
+    const score = Math.max(
+      (move & canRise) !== 0 ? -value - up : -Infinity,
+      (move & canFall) !== 0 ? value - low : -Infinity,
+    );
     const full = scores.length === count;
     if ((full && score <= (scores[count - 1] as number)) || score < -(up + low) || !wanted(t)) continue;
     let at = full ? count - 1 : scores.length;

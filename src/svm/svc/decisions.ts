@@ -32,7 +32,8 @@ export async function classDecisions(
   if (count === 0) return sums;
   const { columns } = support.features;
   const rowBytes = alignedBytes(4 * (count + slack));
-  const bytes = KernelRows.bytes(count + queryBlock, columns) + queryBlock * rowBytes + CoefficientTable.bytes(groups, layers);
+  const bytes =
+    KernelRows.bytes(count + queryBlock, columns) + queryBlock * rowBytes + CoefficientTable.bytes(groups, layers);
   await withWorkspace(bytes, async (workspace) => {
     const rows = new KernelRows(workspace, support, kernel, centreOf(support, kernel), queryBlock);
     const table = new CoefficientTable(workspace, groups, coefficients, layers);

@@ -25,7 +25,8 @@ export const decisionJob: Job<DecisionJobInput, Float64Array> = {
     const whole = (data: Float32Array) => ({ data, rows: data.length / columns, columns });
     const support = whole(shared["support"] as Float32Array);
     const queries = whole(shared["queries"] as Float32Array);
-    const range = (start: number, end: number): Int32Array => Int32Array.from({ length: end - start }, (_, i) => start + i);
+    const range = (start: number, end: number): Int32Array =>
+      Int32Array.from({ length: end - start }, (_, i) => start + i);
     return classDecisions(
       { features: support, indices: range(0, support.rows) },
       supportCounts,
@@ -47,12 +48,23 @@ export async function svcDecisions(model: SvcModel, features: Features, work: Lo
   requireColumns("svc predict", queries, model.supportVectors.columns);
   const { supportVectors, supportCounts, kernel, classes } = model;
   const layers = layerCount(model);
-  const cost = (input: { from: number; to: number }): number => 2 * (input.to - input.from) * supportVectors.data.length;
-  const threads = threadCount(Array.from({ length: queries.rows }), { ...work, cost: () => 2 * supportVectors.data.length });
+  const cost = (input: { from: number; to: number }): number =>
+    2 * (input.to - input.from) * supportVectors.data.length;
+  const threads = threadCount(Array.from({ length: queries.rows }), {
+    ...work,
+    cost: () => 2 * supportVectors.data.length,
+  });
   const share = Math.ceil(queries.rows / threads);
   const inputs: DecisionJobInput[] = [];
   for (let from = 0; from < queries.rows; from += share) {
-    inputs.push({ columns: queries.columns, kernel, supportCounts, layers, from, to: Math.min(queries.rows, from + share) });
+    inputs.push({
+      columns: queries.columns,
+      kernel,
+      supportCounts,
+      layers,
+      from,
+      to: Math.min(queries.rows, from + share),
+    });
   }
   const shared = { support: supportVectors.data, coefficients: model.dualCoefficients, queries: queries.data };
   const parts = await runJobs(decisionJob, inputs, { stage: "predict", ...work, shared, cost, workers: inputs.length });
@@ -123,9 +135,18 @@ export async function svcPredict(model: SvcModel, features: Features, work: Long
  * Class probabilities: samples × classes, row-major; each row sums to 1. Their order may differ from that of the
  * votes, as in LIBSVM. Throws `OptionError` where the model was trained without `probability`.
  */
-export async function svcProbabilities(model: SvcModel, features: Features, work: LongWork = {}): Promise<Float64Array> {
+export async function svcProbabilities(
+  model: SvcModel,
+  features: Features,
+  work: LongWork = {},
+): Promise<Float64Array> {
   if (model.sigmoids.length === 0) {
-    throw new OptionError({ where: "svc probabilities", expected: "a model trained with probability", got: "one without", advice: "train with probability: true" });
+    throw new OptionError({
+      where: "svc probabilities",
+      expected: "a model trained with probability",
+      got: "one without",
+      advice: "train with probability: true",
+    });
   }
   const decisions = await svcDecisions(model, features, work);
   const k = model.classes.length;
@@ -147,7 +168,10 @@ function coupled({ classes, sigmoids }: SvcModel, decisions: Float64Array, out: 
   const k = classes.length;
   const pairwise = new Float64Array(k * k);
   classPairs(k).forEach(([a, b], problem) => {
-    const p = Math.min(1 - least, Math.max(least, sigmoidProbability(sigmoids[problem] as Sigmoid, decisions[problem] as number)));
+    const p = Math.min(
+      1 - least,
+      Math.max(least, sigmoidProbability(sigmoids[problem] as Sigmoid, decisions[problem] as number)),
+    );
     pairwise[a * k + b] = p;
     pairwise[b * k + a] = 1 - p;
   });

@@ -38,9 +38,17 @@ export const svcJob: Job<SvcJobInput, SvcJobOutput> = {
     const codes = shared["codes"] as Int32Array;
     const features = { data: shared["features"] as Float32Array, rows: codes.length, columns: input.columns };
     const { positive, negative, bounds } = input;
-    const indices = indicesWhere(codes.length, (i) => codes[i] === positive || negative === null || codes[i] === negative);
+    const indices = indicesWhere(
+      codes.length,
+      (i) => codes[i] === positive || negative === null || codes[i] === negative,
+    );
     const y = Int8Array.from(indices, (index) => (codes[index] === positive ? 1 : -1));
-    const problem = { features, indices, y, bounds: Float64Array.from(indices, (index) => bounds[codes[index] as number] as number) };
+    const problem = {
+      features,
+      indices,
+      y,
+      bounds: Float64Array.from(indices, (index) => bounds[codes[index] as number] as number),
+    };
     const solution = await solveBinary(problem, input.kernel, input.smo, context);
     const sigmoid = input.plattFolds > 0 ? await crossValidatedSigmoid(problem, input, context) : undefined;
     return { ...compact(problem, solution), ...(sigmoid === undefined ? {} : { sigmoid }) };
@@ -59,7 +67,11 @@ function compact({ indices, y, bounds }: BinaryProblem, { alpha, ...rest }: Bina
 }
 
 /** Decision values of each fold by a machine trained on the others, and the sigmoid fitted to them. */
-async function crossValidatedSigmoid(problem: BinaryProblem, input: SvcJobInput, context: JobContext): Promise<Sigmoid> {
+async function crossValidatedSigmoid(
+  problem: BinaryProblem,
+  input: SvcJobInput,
+  context: JobContext,
+): Promise<Sigmoid> {
   const sides = Int32Array.from(problem.y, (sign) => (sign > 0 ? 1 : 0));
   const folds = stratifiedFolds(sides, Math.min(input.plattFolds, sides.length), input.seed);
   const decisions = new Float64Array(sides.length);
@@ -70,19 +82,37 @@ async function crossValidatedSigmoid(problem: BinaryProblem, input: SvcJobInput,
       y: Int8Array.from(train, (i) => problem.y[i] as number),
       bounds: Float64Array.from(train, (i) => problem.bounds[i] as number),
     };
-    const values = await foldDecisions(part, test.map((i) => problem.indices[i] as number), input, context);
+    const values = await foldDecisions(
+      part,
+      test.map((i) => problem.indices[i] as number),
+      input,
+      context,
+    );
     test.forEach((i, at) => (decisions[i] = values[at] as number));
   }
   return fitSigmoid(decisions, problem.y);
 }
 
 /** A fold without samples of one side (LIBSVM's rule): all decisions point to the side there is. */
-async function foldDecisions(part: BinaryProblem, test: Int32Array, input: SvcJobInput, context: JobContext): Promise<Float64Array> {
+async function foldDecisions(
+  part: BinaryProblem,
+  test: Int32Array,
+  input: SvcJobInput,
+  context: JobContext,
+): Promise<Float64Array> {
   const sides = new Set(part.y);
   if (sides.size < 2) return new Float64Array(test.length).fill([...sides][0] ?? 0);
   const solution = compact(part, await solveBinary(part, input.kernel, input.smo, context));
   const support = { features: part.features, indices: solution.indices };
   const queries = { features: part.features, indices: test };
-  const sums = await classDecisions(support, Int32Array.of(solution.indices.length), solution.coefficients, 1, queries, input.kernel, context);
+  const sums = await classDecisions(
+    support,
+    Int32Array.of(solution.indices.length),
+    solution.coefficients,
+    1,
+    queries,
+    input.kernel,
+    context,
+  );
   return sums.map((sum) => sum - solution.rho);
 }

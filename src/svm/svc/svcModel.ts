@@ -62,4 +62,5 @@ export const layerCount = ({ strategy, classes }: Pick<SvcModel, "strategy" | "c
   strategy === "one-vs-one" ? classes.length - 1 : classes.length;
 
 /** Sum of the dual objectives over all problems. */
-export const totalObjective = ({ problems }: SvcModel): number => problems.reduce((sum, { objective }) => sum + objective, 0);
+export const totalObjective = ({ problems }: SvcModel): number =>
+  problems.reduce((sum, { objective }) => sum + objective, 0);

@@ -47,16 +47,26 @@ export interface TrainWork extends LongWork {
  * any number of workers and any cache.
  * Throws `ShapeError`, `DataError` (NaN, one class only), `OptionError` (C ≤ 0 …).
  */
-export async function trainSvc(features: Features, labels: ArrayLike<number>, options: SvcOptions = {}, work: TrainWork = {}): Promise<SvcModel> {
+export async function trainSvc(
+  features: Features,
+  labels: ArrayLike<number>,
+  options: SvcOptions = {},
+  work: TrainWork = {},
+): Promise<SvcModel> {
   const matrix = toFeatures("trainSvc", features);
   const encoded = encodeLabels("trainSvc", labels, matrix.rows);
   const inputs = jobInputs(matrix, encoded, options);
   // The dearest part of a problem: a kernel row for about a fifth of its samples.
   const samples = (input: SvcJobInput): number =>
-    input.negative === null ? matrix.rows : (encoded.counts[input.positive] as number) + (encoded.counts[input.negative] as number);
+    input.negative === null
+      ? matrix.rows
+      : (encoded.counts[input.positive] as number) + (encoded.counts[input.negative] as number);
   const cost = (input: SvcJobInput): number => 0.4 * samples(input) ** 2 * matrix.columns;
   const threads = threadCount(inputs, { ...work, cost });
-  const perThread = inputs.map((input) => ({ ...input, smo: { ...input.smo, cacheBytes: input.smo.cacheBytes / threads } }));
+  const perThread = inputs.map((input) => ({
+    ...input,
+    smo: { ...input.smo, cacheBytes: input.smo.cacheBytes / threads },
+  }));
   const shared = { features: matrix.data, codes: encoded.codes };
   const outputs = await runJobs(svcJob, perThread, { stage: "train", ...work, shared, cost, workers: threads });
   warnOfEarlyStops(inputs, outputs, encoded, work);
@@ -68,7 +78,11 @@ function jobInputs(matrix: FeatureMatrix, encoded: EncodedLabels, options: SvcOp
   const weights = classWeights(options.classWeight, encoded);
   const folds = options.probability === true ? 5 : Number(options.probability ?? 0);
   if (!Number.isInteger(folds) || folds < 0 || folds === 1) {
-    throw new OptionError({ where: "trainSvc", expected: "probability: true, false or a number of folds from 2", got: String(options.probability) });
+    throw new OptionError({
+      where: "trainSvc",
+      expected: "probability: true, false or a number of folds from 2",
+      got: String(options.probability),
+    });
   }
   const common = {
     columns: matrix.columns,
@@ -79,8 +93,12 @@ function jobInputs(matrix: FeatureMatrix, encoded: EncodedLabels, options: SvcOp
   };
   const classes = encoded.classes.length;
   const sides: [number, number | null][] =
-    strategyOf(options, classes) === "one-vs-one" ? classPairs(classes) : Array.from(encoded.classes, (_, code) => [code, null]);
-  return sides.map(([positive, negative], index) => Object.assign({}, common, { positive, negative, seed: (options.seed ?? 0) + index }));
+    strategyOf(options, classes) === "one-vs-one"
+      ? classPairs(classes)
+      : Array.from(encoded.classes, (_, code) => [code, null]);
+  return sides.map(([positive, negative], index) =>
+    Object.assign({}, common, { positive, negative, seed: (options.seed ?? 0) + index }),
+  );
 }
 
 function strategyOf({ strategy = "one-vs-one" }: SvcOptions, classes: number): SvcModel["strategy"] {
@@ -99,7 +117,12 @@ function smoOptions(options: SvcOptions, samples: number): SmoOptions {
   };
 }
 
-function warnOfEarlyStops(inputs: readonly SvcJobInput[], outputs: readonly SvcJobOutput[], { classes }: EncodedLabels, work: TrainWork): void {
+function warnOfEarlyStops(
+  inputs: readonly SvcJobInput[],
+  outputs: readonly SvcJobOutput[],
+  { classes }: EncodedLabels,
+  work: TrainWork,
+): void {
   const warn = work.onWarning ?? ((message: string) => console.warn(message));
   outputs.forEach(({ converged, iterations, violation }, index) => {
     if (converged) return;
@@ -124,7 +147,8 @@ function assemble(
   const supportIndices = supportInClassOrder(outputs, codes);
   const column = new Map(Array.from(supportIndices, (sample, at) => [sample, at]));
   const supportCounts = new Int32Array(classes.length);
-  for (const sample of supportIndices) supportCounts[codes[sample] as number] = (supportCounts[codes[sample] as number] as number) + 1;
+  for (const sample of supportIndices)
+    supportCounts[codes[sample] as number] = (supportCounts[codes[sample] as number] as number) + 1;
 
   const layers = layerCount({ strategy, classes });
   const dualCoefficients = new Float64Array(layers * supportIndices.length);

@@ -60,13 +60,20 @@ function single(value: number): number[] {
 
 // ---------------------------------------------------------------- instructions (§5.4)
 
-const unary = (...opcode: number[]) => (a: Code): Code => [...a, ...opcode];
-const binary = (...opcode: number[]) => (a: Code, b: Code): Code => [...a, ...b, ...opcode];
+const unary =
+  (...opcode: number[]) =>
+  (a: Code): Code => [...a, ...opcode];
+const binary =
+  (...opcode: number[]) =>
+  (a: Code, b: Code): Code => [...a, ...b, ...opcode];
 const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 /** A load: address, opcode, then alignment (a hint; 2 = 4 bytes) and a constant byte offset. */
-const load = (...opcode: number[]) => (at: Code, offset = 0): Code => [...at, ...opcode, 2, ...unsigned(offset)];
-const store = (...opcode: number[]) => (at: Code, value: Code, offset = 0): Code =>
-  [...at, ...value, ...opcode, 2, ...unsigned(offset)];
+const load =
+  (...opcode: number[]) =>
+  (at: Code, offset = 0): Code => [...at, ...opcode, 2, ...unsigned(offset)];
+const store =
+  (...opcode: number[]) =>
+  (at: Code, value: Code, offset = 0): Code => [...at, ...value, ...opcode, 2, ...unsigned(offset)];
 
 export const i32 = {
   const: (value: number): Code => [0x41, ...signed(value)],
@@ -182,7 +189,14 @@ export function assembleModule(functions: readonly FunctionSource[]): Uint8Array
     ...vector(result === undefined ? [] : [[valueTypes[result]]]),
   ]);
   return new Uint8Array([
-    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // "\0asm", version 1
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0, // "\0asm", version 1
     ...section(1, vector(types)),
     ...section(2, vector([[...text("trama"), ...text("memory"), 0x02, 0x00, 0]])),
     ...section(3, vector(functions.map((_, index) => unsigned(index)))),

@@ -13,7 +13,19 @@
  *
  * Addresses are in bytes. Rows are float32, padded with zeros to a multiple of 8 features (`rowBytes` of 32).
  */
-import { type Code, f32, f32x4, f64, f64x2, i32, i32x4, type Local, v128, wasmFunction, whileTrue } from "./assembler.ts";
+import {
+  type Code,
+  f32,
+  f32x4,
+  f64,
+  f64x2,
+  i32,
+  i32x4,
+  type Local,
+  v128,
+  wasmFunction,
+  whileTrue,
+} from "./assembler.ts";
 
 /** Vectors of four that one turn of the inner loop takes: amortises the pointer arithmetic. */
 const unroll = 2;
@@ -176,7 +188,12 @@ const weightedSum = wasmFunction(
       whileTrue(
         i32.less(p.row.get, end.get),
         ...sums.map((sum, i) =>
-          sum.set(f64x2.add(sum.get, f64x2.mul(v128.load(p.weights.get, 16 * i), f64x2.promoteLow(v128.load64Zero(p.row.get, 8 * i))))),
+          sum.set(
+            f64x2.add(
+              sum.get,
+              f64x2.mul(v128.load(p.weights.get, 16 * i), f64x2.promoteLow(v128.load64Zero(p.row.get, 8 * i))),
+            ),
+          ),
         ),
         advance(p.row, 32),
         advance(p.weights, 64),
@@ -200,7 +217,15 @@ const addScaled = wasmFunction(
     };
     return [
       end.set(i32.add(p.row.get, p.rowBytes.get)),
-      whileTrue(i32.less(p.row.get, end.get), twoAt(0), twoAt(1), twoAt(2), twoAt(3), advance(p.row, 32), advance(p.weights, 64)),
+      whileTrue(
+        i32.less(p.row.get, end.get),
+        twoAt(0),
+        twoAt(1),
+        twoAt(2),
+        twoAt(3),
+        advance(p.row, 32),
+        advance(p.weights, 64),
+      ),
     ];
   },
 );

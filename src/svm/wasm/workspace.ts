@@ -31,7 +31,12 @@ function loopsModule(): WebAssembly.Module {
     compiled = new WebAssembly.Module(assembleModule(loops));
   } catch (cause) {
     throw new DeviceError(
-      { where: "svm", expected: "WebAssembly with 128-bit SIMD", got: String(cause), advice: "use Node 20 or a browser of 2023 or later, with 'wasm-unsafe-eval' in the page's content policy" },
+      {
+        where: "svm",
+        expected: "WebAssembly with 128-bit SIMD",
+        got: String(cause),
+        advice: "use Node 20 or a browser of 2023 or later, with 'wasm-unsafe-eval' in the page's content policy",
+      },
       { cause },
     );
   }

@@ -3,4 +3,8 @@ import { parentPort } from "node:worker_threads";
 import { serve } from "./serve.ts";
 
 const port = parentPort;
-if (port !== null) serve((handler) => void port.on("message", handler), (message) => port.postMessage(message));
+if (port !== null)
+  serve(
+    (handler) => void port.on("message", handler),
+    (message) => port.postMessage(message),
+  );

@@ -40,9 +40,14 @@ export async function runJobs<Input, Output>(
 ): Promise<Output[]> {
   work.signal?.throwIfAborted();
   const board = new ProgressBoard(inputs.length, work);
-  const order = inputs.map((_, index) => index).sort((a, b) => work.cost(inputs[b] as Input) - work.cost(inputs[a] as Input) || a - b);
+  const order = inputs
+    .map((_, index) => index)
+    .sort((a, b) => work.cost(inputs[b] as Input) - work.cost(inputs[a] as Input) || a - b);
   const threads = threadCount(inputs, work);
-  const handles = threads === 1 ? [] : Array.from({ length: threads }, () => platform.spawn()).filter((handle) => handle !== undefined);
+  const handles =
+    threads === 1
+      ? []
+      : Array.from({ length: threads }, () => platform.spawn()).filter((handle) => handle !== undefined);
   if (handles.length === 0) return runHere(job, inputs, order, work, board, onOutput);
   const settled = new AbortController(); // takes the abort listener off again: signals may live long
   try {
@@ -82,7 +87,11 @@ async function runHere<Input, Output>(
 ): Promise<Output[]> {
   const outputs = new Array<Output>(inputs.length);
   const breathe = breather(work.signal);
-  const context = (progress: JobContext["progress"]): JobContext => ({ progress, breathe, ...(work.signal === undefined ? {} : { signal: work.signal }) });
+  const context = (progress: JobContext["progress"]): JobContext => ({
+    progress,
+    breathe,
+    ...(work.signal === undefined ? {} : { signal: work.signal }),
+  });
   for (const index of order) {
     const progress = (fraction: number, detail = ""): void => board.report(index, fraction, detail);
     const output = await job.run(inputs[index] as Input, work.shared, context(progress));
@@ -139,7 +148,12 @@ function runOnWorkers<Input, Output>(
 }
 
 const workerFailure = (job: string, reason: string): DeviceError =>
-  new DeviceError({ where: `worker of ${job}`, expected: "a running thread", got: reason, advice: "pass workers: 1 to run in this thread" });
+  new DeviceError({
+    where: `worker of ${job}`,
+    expected: "a running thread",
+    got: reason,
+    advice: "pass workers: 1 to run in this thread",
+  });
 
 /** The same arrays in shared memory, where there is such a thing (Node; a cross-origin isolated page). */
 function shareable(arrays: SharedArrays): SharedArrays {
@@ -156,5 +170,7 @@ function toShared<T extends SharedArrays[string]>(array: T): T {
 
 /** A float32 array that threads can share without a copy, where the platform can. */
 export function sharedFloats(length: number): Float32Array {
-  return typeof SharedArrayBuffer === "undefined" ? new Float32Array(length) : new Float32Array(new SharedArrayBuffer(4 * length));
+  return typeof SharedArrayBuffer === "undefined"
+    ? new Float32Array(length)
+    : new Float32Array(new SharedArrayBuffer(4 * length));
 }

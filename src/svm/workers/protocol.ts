@@ -29,7 +29,16 @@ export function flattenError(error: unknown): FlatError {
 
 export function restoreError(flat: FlatError): Error {
   if (flat.complaint === undefined) return Object.assign(new Error(flat.message), { name: flat.name });
-  const classes = [errors.ShapeError, errors.DataError, errors.OptionError, errors.NumericError, errors.DtypeError, errors.FormatError];
-  const same = classes.map((Class) => new Class(flat.complaint as errors.Complaint)).find(({ name }) => name === flat.name);
+  const classes = [
+    errors.ShapeError,
+    errors.DataError,
+    errors.OptionError,
+    errors.NumericError,
+    errors.DtypeError,
+    errors.FormatError,
+  ];
+  const same = classes
+    .map((Class) => new Class(flat.complaint as errors.Complaint))
+    .find(({ name }) => name === flat.name);
   return same ?? new errors.TramaError(flat.complaint);
 }

@@ -4,7 +4,10 @@ import { flattenError, type FromWorker, type ToWorker } from "./protocol.ts";
 import { jobNamed } from "./registry.ts";
 
 /** Serves messages that arrive through `listen`, answering with `post`. A pool stops a job by ending the thread. */
-export function serve(listen: (handler: (message: ToWorker) => void) => void, post: (message: FromWorker) => void): void {
+export function serve(
+  listen: (handler: (message: ToWorker) => void) => void,
+  post: (message: FromWorker) => void,
+): void {
   let shared: SharedArrays = {};
   listen((message) => {
     if (message.kind === "share") {
