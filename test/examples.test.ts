@@ -20,8 +20,8 @@ for (const file of readdirSync(join(root, "examples/node"))) {
     const data = findFashionMnist();
     const env = { ...process.env, ...(data === null ? {} : { TRAMA_DATA: data }) };
     const { stdout } = await run(process.execPath, [join("examples/node", file)], { cwd: root, env });
-    const accuracy = Number(/accuracy (0\.\d+)\s*$/m.exec(stdout)?.[1]);
-    assert.ok(accuracy > 0.5, stdout);
+    const accuracies = [...stdout.matchAll(/accuracy (0\.\d+)$/gm)].map(([, value]) => Number(value));
+    assert.ok(accuracies.at(-1)! > 0.5, stdout);
   });
 }
 
