@@ -214,6 +214,8 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const { training, validation, epochs, optimizer, test, out } = plan;
+  // The progress line writes over this. Some drivers compile for many seconds, once; then they keep the result.
+  if (terminal.showsProgress && process.stdout.isTTY) process.stdout.write(terminal.dim("Compiling kernels …"));
   const result = await fit(model, training, {
     epochs,
     batchSize: options.batch,
