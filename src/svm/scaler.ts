@@ -19,8 +19,9 @@ export function fitScaler(features: Features): Scaler {
   const { data, rows, columns } = toFeatures("standard scaler", features);
   const mean = new Float64Array(columns);
   const squares = new Float64Array(columns);
-  for (let r = 0, at = 0; r < rows; r++)
+  for (let r = 0, at = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++, at++) mean[c] = (mean[c] as number) + (data[at] as number);
+  }
   for (let c = 0; c < columns; c++) mean[c] = (mean[c] as number) / rows;
   for (let r = 0, at = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++, at++) {
@@ -51,7 +52,8 @@ export function invertScaler({ mean, scale }: Scaler, features: Features): Featu
 
 function map({ data, rows, columns }: FeatureMatrix, change: (value: number, column: number) => number): FeatureMatrix {
   const out = sharedFloats(data.length);
-  for (let r = 0, at = 0; r < rows; r++)
+  for (let r = 0, at = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++, at++) out[at] = change(data[at] as number, c);
+  }
   return { data: out, rows, columns };
 }

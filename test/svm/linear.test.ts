@@ -263,8 +263,9 @@ test("refuses impossible options", async () => {
     { bias: NaN },
     { loss: "log" },
     { solver: "newton" },
-  ])
+  ]) {
     await refused(options);
+  }
   await refused({ multiclass: "crammer-singer", loss: "squared-hinge" });
 });
 

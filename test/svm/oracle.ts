@@ -141,8 +141,9 @@ export function referenceHog(
       const block: number[] = [];
       for (let r = 0; r < o.cellsPerBlock[0]; r++) {
         for (let c = 0; c < o.cellsPerBlock[1]; c++) {
-          for (let bin = 0; bin < o.orientations; bin++)
+          for (let bin = 0; bin < o.orientations; bin++) {
             block.push((histogram.get(`${br + r},${bc + c},${bin}`) ?? 0) / pixels);
+          }
         }
       }
       features.push(...normalised(block, o.norm));

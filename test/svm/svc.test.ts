@@ -137,8 +137,9 @@ test("Platt's sigmoid is the maximum of its likelihood", () => {
     [-0.01, 0],
     [0, 0.01],
     [0, -0.01],
-  ] as const)
+  ] as const) {
     assert.ok(loss(a + da, b + db) > loss(a, b));
+  }
   assert.ok(
     sigmoidProbability({ a: -1e4, b: 0 }, 1e4) === 1 && sigmoidProbability({ a: -1e4, b: 0 }, -1e4) === 0,
     "no overflow",

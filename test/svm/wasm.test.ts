@@ -79,8 +79,9 @@ test("a kernel value is the same bits in any block, tile and direction", async (
         [0, 3],
         [3, 10],
         [10, 23],
-      ] as const)
+      ] as const) {
         rows.compute([i], [parts[i]?.at as number], from, to);
+      }
     }
     for (let i = 0; i < 23; i++) {
       assert.equal(parts[i]?.view.slice(0, 23), whole[i]?.view.slice(0, 23));

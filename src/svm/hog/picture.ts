@@ -35,8 +35,9 @@ export function hogPicture(image: Omit<ImageBatch, "count">, options: HogOptions
         const to = [Math.trunc(centre[0] + down), Math.trunc(centre[1] - right)] as const;
         for (const [r, c] of line(from, to)) {
           const pixel = r * width + c;
-          if (r >= 0 && r < height && c >= 0 && c < width)
+          if (r >= 0 && r < height && c >= 0 && c < width) {
             data[pixel] = (data[pixel] as number) + (histograms[at] as number);
+          }
         }
       }
     }

@@ -44,8 +44,9 @@ export function kernelSettings(kernel: Kernel, features: FeatureMatrix): KernelS
     throw new OptionError({ where: "svm kernel", expected: "degree, a whole number from 0", got: String(degree) });
   }
   const coef0 = kernel.type === "polynomial" || kernel.type === "sigmoid" ? (kernel.coef0 ?? 0) : 0;
-  if (!Number.isFinite(coef0))
+  if (!Number.isFinite(coef0)) {
     throw new OptionError({ where: "svm kernel", expected: "a finite coef0", got: String(coef0) });
+  }
   return {
     type: kernel.type,
     gamma: kernel.type === "linear" ? 1 : gammaOf(kernel.gamma ?? "scale", features),

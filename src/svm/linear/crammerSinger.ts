@@ -166,8 +166,9 @@ class SequentialDual {
     const cost = costs[i] as number;
     const square = this.squares[i] as number;
     const b = this.next;
-    for (let m = 0; m < classes; m++)
+    for (let m = 0; m < classes; m++) {
       b[m] = (this.gradient[m] as number) - square * (this.alpha[i * classes + m] as number);
+    }
     const sorted = Float64Array.from(b, (value, m) => (m === own ? value + square * cost : value))
       .sort()
       .reverse();
@@ -175,8 +176,9 @@ class SequentialDual {
     let r = 1;
     for (; r < classes && beta < r * (sorted[r] as number); r++) beta += sorted[r] as number;
     beta /= r;
-    for (let m = 0; m < classes; m++)
+    for (let m = 0; m < classes; m++) {
       this.set(i, m, Math.min(m === own ? cost : 0, (beta - (b[m] as number)) / square));
+    }
   }
 
   private quality(): { objective: number; relativeGap: number } {

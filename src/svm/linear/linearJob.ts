@@ -26,8 +26,9 @@ export const linearJob: Job<LinearJobInput, LinearSolution[]> = {
     const features = { data: shared["features"] as Float32Array, rows: codes.length, columns };
     const costs = Float64Array.from(codes, (code) => classCosts[code] as number);
     const warm = start === undefined ? {} : { start };
-    if (solver === "crammer-singer")
+    if (solver === "crammer-singer") {
       return solveCrammerSinger({ features, codes, classes, costs, ...warm }, settings, context);
+    }
     const y = Int8Array.from(codes, (code) => (code === positive ? 1 : -1));
     const problem = { features, y, costs, ...warm };
     if (solver === "dual") return [await solveLinear(problem, settings, context)];

@@ -87,8 +87,9 @@ function linearSettings(options: LinearOptions): LinearSettings {
     });
   }
   const bias = options.bias ?? 1;
-  if (!Number.isFinite(bias))
+  if (!Number.isFinite(bias)) {
     throw new OptionError({ where: "trainLinear", expected: "a finite bias", got: String(bias) });
+  }
   return {
     loss,
     bias,

@@ -80,8 +80,9 @@ export function gridCandidates({ features, scale = [false], classifiers }: GridS
 /** `{ C: [1, 10], loss: ["hinge"] }` → every combination as an object; keys vary slowest first. */
 export function combinations<T extends object>(lists: { readonly [K in keyof T]: readonly T[K][] }): T[] {
   let partial: Partial<T>[] = [{}];
-  for (const key of Object.keys(lists) as (keyof T)[])
+  for (const key of Object.keys(lists) as (keyof T)[]) {
     partial = partial.flatMap((base) => lists[key].map((value) => ({ ...base, [key]: value })));
+  }
   return partial as T[];
 }
 
@@ -143,8 +144,9 @@ function openScores(
   candidates: number,
   folds: number,
 ): (FoldScore | null)[][] {
-  if (state === undefined)
+  if (state === undefined) {
     return Array.from({ length: candidates }, () => new Array<FoldScore | null>(folds).fill(null));
+  }
   if (state.key === key) return state.scores.map((row) => [...row]);
   throw new OptionError({
     where: "grid search",

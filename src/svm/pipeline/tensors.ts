@@ -37,8 +37,9 @@ const format = "trama-svm-1";
 export function toTensors(pipeline: SvmPipeline): SavedPipeline {
   const { image, features, options, scaler, classifier: model } = pipeline;
   const tensors: Record<string, NamedTensor> = { classes: vector(model.classes), intercepts: vector(model.intercepts) };
-  if (scaler !== undefined)
+  if (scaler !== undefined) {
     Object.assign(tensors, { "scaler.mean": vector(scaler.mean), "scaler.scale": vector(scaler.scale) });
+  }
   if (model.type === "svc") {
     const { data, rows, columns } = model.supportVectors;
     tensors["support_vectors"] = { data, shape: [rows, columns] };

@@ -112,8 +112,9 @@ class SmoSolver {
       worst = this.look();
       if (iterations % breatheEvery === 0) {
         await context.breathe();
-        if (iterations % 1024 === 0)
+        if (iterations % 1024 === 0) {
           context.progress(fractionDone(start, gap(worst), tolerance), `violation ${gap(worst).toPrecision(3)}`);
+        }
       }
     }
     if (this.active < this.count) this.rebuildGradient();
@@ -208,8 +209,9 @@ class SmoSolver {
 
   private exchange(a: number, b: number): void {
     this.rows.swap(a, b);
-    for (const list of [this.samples, this.y, this.bounds, this.alpha, this.moves, this.diagonal, this.gradient.view])
+    for (const list of [this.samples, this.y, this.bounds, this.alpha, this.moves, this.diagonal, this.gradient.view]) {
       exchange(list, a, b);
+    }
   }
 
   /** F of the inactive samples from its definition, and all samples active again. */

@@ -147,8 +147,9 @@ function assemble(
   const supportIndices = supportInClassOrder(outputs, codes);
   const column = new Map(Array.from(supportIndices, (sample, at) => [sample, at]));
   const supportCounts = new Int32Array(classes.length);
-  for (const sample of supportIndices)
+  for (const sample of supportIndices) {
     supportCounts[codes[sample] as number] = (supportCounts[codes[sample] as number] as number) + 1;
+  }
 
   const layers = layerCount({ strategy, classes });
   const dualCoefficients = new Float64Array(layers * supportIndices.length);

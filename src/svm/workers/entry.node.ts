@@ -3,8 +3,9 @@ import { parentPort } from "node:worker_threads";
 import { serve } from "./serve.ts";
 
 const port = parentPort;
-if (port !== null)
+if (port !== null) {
   serve(
     (handler) => void port.on("message", handler),
     (message) => port.postMessage(message),
   );
+}
