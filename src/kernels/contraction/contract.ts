@@ -1,7 +1,6 @@
 /** Runs a contraction in the variant that suits the adapter and the shape. */
 import {
   COPY,
-  defineKernel,
   run,
   runMapOn,
   viewOperand,
@@ -14,6 +13,7 @@ import { activationProgram, type EpilogueOptions } from "../epilogue.ts";
 import type { ContractionUniforms } from "./geometry.ts";
 import { chooseBlock, subgroupContraction } from "./subgroup.ts";
 import { TILE, tiledContraction } from "./tiled.ts";
+import { transposeMatrices } from "./transpose.ts";
 
 export interface Contraction extends EpilogueOptions {
   readonly x: Tensor;
@@ -40,55 +40,42 @@ export function contract({ x, w, shape, sizes, bounded, fractional, bias, activa
       epilogue,
     }).c;
   }
-  const right = width === 4 ? columnsTogether(w, sizes) : { w, sizes };
+  const left = rowsTogether(x, sizes);
+  const right = width === 4 ? columnsTogether(w, left.sizes) : { w, sizes: left.sizes };
   const block = chooseBlock(m, n, sizes.taps * sizes.channels, x.device.subgroupSize, width);
   const constants = { ...block, bounded, fractional, biased };
   const groups = [Math.ceil(m / block.rows), Math.ceil(n / block.columns), 1] as const;
-  return run(subgroupContraction, { x, w: right.w, bias: bias ?? right.w }, { c: shape }, right.sizes, {
-    constants,
-    groups,
-    epilogue,
-  }).c;
+  const inputs = { x: left.x, w: right.w, bias: bias ?? right.w };
+  return run(subgroupContraction, inputs, { c: shape }, right.sizes, { constants, groups, epilogue }).c;
+}
+
+/** Columns from which on every row of x is read so often that it pays to bring rows side by side first. */
+const MANY_COLUMNS = 256;
+const LONG_ROW = 128;
+
+/**
+ * Lanes load neighbouring rows of x. In a long row-major matrix those lie far apart, often a power of two, and push each
+ * other out of the cache: transposed, they are neighbours in memory as well.
+ */
+function rowsTogether(x: Tensor, sizes: ContractionUniforms): { x: Tensor; sizes: ContractionUniforms } {
+  const { m, n, taps, channels, pixels, xBatch, xChannel } = sizes;
+  const rowMajor = taps === 1 && pixels === 1 && xChannel === 1 && xBatch === channels;
+  const worthwhile = n >= MANY_COLUMNS && channels >= LONG_ROW && m % 4 === 0 && channels % 4 === 0;
+  if (!rowMajor || !worthwhile) return { x, sizes };
+  return { x: transposeMatrices(x, 1, m, channels), sizes: { ...sizes, xBatch: 1, xChannel: m } };
 }
 
 /** Lanes load four neighbouring columns at once; a transposed w is small beside the work and is copied into that order. */
 function columnsTogether(w: Tensor, sizes: ContractionUniforms): { w: Tensor; sizes: ContractionUniforms } {
   const { taps, channels, n, wTap, wChannel, wColumn } = sizes;
   if (wColumn === 1 && wChannel % 4 === 0 && wTap % 4 === 0) return { w, sizes };
+  const inBlocks = channels % 4 === 0 && wChannel === 1 && wColumn === channels;
   const shape = [taps, channels, n];
-  const blocks = channels % 4 === 0 && wChannel === 1 && wColumn % 4 === 0 && wTap % 4 === 0;
-  const together = blocks
-    ? run(
-        transposeKernel,
-        { w },
-        { t: shape },
-        { channels, n, wTap, wColumn },
-        { constants: { width: 4 }, threads: w.size / 16 },
-      ).t
+  const together = inBlocks
+    ? transposeMatrices(w, taps, n, channels)
     : runMapOn(COPY, [viewOperand(w, shape, [wTap, wChannel, wColumn])], shape);
   return { w: together, sizes: { ...sizes, wTap: channels * n, wChannel: n, wColumn: 1 } };
 }
-
-/** Four by four elements an invocation: four loads and four stores of four lanes instead of sixteen of one. */
-const transposeKernel = defineKernel({
-  name: "contraction.transpose",
-  inputs: { w: "f32v" },
-  outputs: { t: "f32v" },
-  uniforms: { channels: "u32", n: "u32", wTap: "u32", wColumn: "u32" },
-  wgsl: /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per block of (tap, 4 channels, 4 columns)
-      let perTap = (u.channels / 4u) * (u.n / 4u);
-      let k = (i % perTap) / (u.n / 4u); let column = i % (u.n / 4u);
-      let read = ((i / perTap) * u.wTap + column * 4u * u.wColumn) / 4u + k;
-      let step = u.wColumn / 4u;
-      let block = transpose(mat4x4f(w[read], w[read + step], w[read + 2u * step], w[read + 3u * step]));
-      let write = ((i / perTap) * u.channels + k * 4u) * u.n / 4u + column;
-      store_t(write, block[0]);
-      store_t(write + u.n / 4u, block[1]);
-      store_t(write + u.n / 2u, block[2]);
-      store_t(write + 3u * (u.n / 4u), block[3]);
-    }`,
-});
 
 /** How many workgroups keep an adapter busy: a few for each core of a CPU, several for each processor of a GPU. */
 export function wantedGroups(device: Device): number {
