@@ -1,6 +1,7 @@
 /** The data of a command: loaded with its progress shown, and introduced with its origin. */
 import {
   loadFashionMnist,
+  takeImages,
   type FashionMnist,
   type FashionMnistOptions,
   type ImageDataset,
@@ -22,6 +23,26 @@ export function loadData(
     onProgress: showLoading(terminal),
     ...more,
   });
+}
+
+/**
+ * `loadData` with the first `images` of the training set only. Synthetic images are drawn to measure; of the real ones all
+ * are read, and the first are taken. Rejects with the signal's reason once it is aborted.
+ */
+export async function loadFirstImages(
+  options: DataOptions,
+  images: number | undefined,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<FashionMnist> {
+  const drawn =
+    images === undefined
+      ? {}
+      : { trainCount: images, testCount: Math.max(200, Math.min(2_000, Math.round(images / 5))) };
+  const data = await loadData(options, terminal, { signal, syntheticOptions: drawn }).catch((cause: unknown) => {
+    throw signal.aborted ? signal.reason : cause;
+  });
+  return { test: data.test, train: images === undefined ? data.train : takeImages(data.train, images) };
 }
 
 /** A callback that shows downloads in one line each, and notices as they come. */

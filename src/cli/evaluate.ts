@@ -8,9 +8,10 @@ import { introduceData, loadData } from "./datasets.ts";
 import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
 import { wholeNumber, withAdapterOption, withDataOptions, withOutputOptions, type CommonOptions } from "./options.ts";
 import { perform } from "./perform.ts";
-import { lastModel } from "./runs.ts";
+import { recallsIn, showBaseline, showRecalls, type Recall } from "./recalls.ts";
+import { lastModel, requireNetwork } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
-import { count, labelled, score, table } from "./text.ts";
+import { count, labelled, score } from "./text.ts";
 
 interface EvaluateOptions extends CommonOptions {
   readonly images?: number;
@@ -32,6 +33,7 @@ export function addEvaluate(program: Command): void {
 
 async function judge(file: string | undefined, options: EvaluateOptions, terminal: Terminal): Promise<void> {
   const path = file ?? (await lastModel());
+  await requireNetwork(path);
   await withDevice(options, async (device) => {
     // The model first: a file that is none should not cost a download.
     const model = await load(device, path);
@@ -63,31 +65,11 @@ function warnOfOtherClasses({ classNames }: Model, { classNames: theirs }: Image
   );
 }
 
-interface Recall {
-  readonly name: string;
-  readonly images: number;
-  /** Null for a class without images. */
-  readonly recall: number | null;
-  /** What images of this class are mistaken for most often. */
-  readonly mistakenFor: { readonly name: string; readonly images: number } | null;
-}
-
 function recalls({ labels, classNames }: ImageDataset, predicted: Uint32Array, model: Model): Recall[] {
   const outputs = model.output[0] ?? classNames.length;
   const confusion = classNames.map(() => new Array<number>(outputs).fill(0));
   labels.forEach((label, index) => (confusion[label]![predicted[index]!]! += 1));
-  return confusion.map((row, label) => {
-    const images = row.reduce((sum, times) => sum + times, 0);
-    const others = row.map((times, guess) => (guess === label ? 0 : times));
-    const worst = Math.max(...others);
-    const guess = others.indexOf(worst);
-    return {
-      name: classNames[label] ?? String(label),
-      images,
-      recall: images === 0 ? null : row[label]! / images,
-      mistakenFor: worst === 0 ? null : { name: classNames[guess] ?? String(guess), images: worst },
-    };
-  });
+  return recallsIn(confusion, classNames);
 }
 
 function show(
@@ -96,20 +78,7 @@ function show(
   images: ImageDataset,
   terminal: Terminal,
 ): void {
-  const rows = classes.map(({ name, images: total, recall, mistakenFor }) => [
-    name,
-    count(total),
-    recall === null ? "–" : score(recall),
-    mistakenFor === null ? "" : `${mistakenFor.name} (${count(mistakenFor.images)})`,
-  ]);
-  const [head = "", ...lines] = table([["class", "images", "recall", "most often mistaken for"], ...rows], "lrrl");
-  terminal.say("", terminal.bold(head), ...lines, "");
-  const { majorityShare, majorityClass } = labelStatistics(images);
+  showRecalls(classes, terminal);
   terminal.say(`Test loss: ${score(loss)}`);
-  terminal.say(
-    `Baseline accuracy: ${score(majorityShare)} (always answering "${images.classNames[majorityClass] ?? ""}")`,
-  );
-  if (accuracy <= majorityShare) {
-    terminal.notice("The model is no better than the baseline: it has learnt nothing of use.");
-  }
+  showBaseline(accuracy, images, terminal);
 }

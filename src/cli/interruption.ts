@@ -9,8 +9,24 @@ export class InterruptedError extends TramaError {
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+/** What a command says when it is stopped. */
+export interface Stopping {
+  readonly notice: string;
+  /** Reason of the signal. */
+  readonly reason: () => InterruptedError;
+}
+
+const TRAINING: Stopping = {
+  notice: "Stopping after the current step; once more ends at once, without saving.",
+  reason: interrupted,
+};
+
 /** Runs `body` with a signal that the first Ctrl-C, or a polite `kill`, aborts. */
-export async function stoppable<T>(terminal: Terminal, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function stoppable<T>(
+  terminal: Terminal,
+  body: (signal: AbortSignal) => Promise<T>,
+  { notice, reason }: Stopping = TRAINING,
+): Promise<T> {
   const controller = new AbortController();
   const stop = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
@@ -20,8 +36,8 @@ export async function stoppable<T>(terminal: Terminal, body: (signal: AbortSigna
       return;
     }
     if (process.stdout.isTTY) process.stdout.write("\n");
-    terminal.notice("Stopping after the current step; once more ends at once, without saving.");
-    controller.abort(interrupted());
+    terminal.notice(notice);
+    controller.abort(reason());
   };
   const release = (): void => {
     for (const signal of SIGNALS) process.off(signal, stop);

@@ -8,7 +8,7 @@ import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
 import { wholeNumber, withAdapterOption, withOutputOptions, type AdapterOption } from "./options.ts";
 import { Incomplete, perform } from "./perform.ts";
 import { decodePicture, loadDecoder, requirePictureInput, type Picture } from "./pictures.ts";
-import { lastModel } from "./runs.ts";
+import { lastModel, requireNetwork } from "./runs.ts";
 import type { OutputOptions, Terminal } from "./terminal.ts";
 import { count, labelled, table } from "./text.ts";
 
@@ -38,6 +38,7 @@ export function addPredict(program: Command): void {
 
 async function recognise(files: readonly string[], options: PredictOptions, terminal: Terminal): Promise<void> {
   const path = options.model ?? (await lastModel());
+  await requireNetwork(path);
   const { input, notes } = await describeModel(path);
   requirePictureInput(input, path);
   const pictures = await decodeAll(files, input, terminal);
@@ -64,7 +65,7 @@ async function recognise(files: readonly string[], options: PredictOptions, term
 }
 
 /** Decodes what can be decoded, and names what cannot. */
-async function decodeAll(
+export async function decodeAll(
   files: readonly string[],
   input: readonly number[],
   terminal: Terminal,

@@ -2,18 +2,11 @@
 import { stat } from "node:fs/promises";
 import { Option, type Command } from "commander";
 import { NumericError } from "../errors.ts";
-import {
-  labelStatistics,
-  selectImages,
-  stratifiedSplit,
-  takeImages,
-  type FashionMnist,
-  type ImageDataset,
-} from "../data/index.ts";
+import { labelStatistics, selectImages, stratifiedSplit, type FashionMnist, type ImageDataset } from "../data/index.ts";
 import { adam, build, sgd, type Model, type Optimizer } from "../nn/index.ts";
 import { evaluate, fit, progress, type Callback, type Evaluation, type TrainingResult } from "../train/index.ts";
 import { save, VERSION } from "../weights/index.ts";
-import { introduceData, loadData } from "./datasets.ts";
+import { introduceData, loadFirstImages } from "./datasets.ts";
 import { defaultSize, type TrainingSize } from "./defaults.ts";
 import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
 import { interrupted, stoppable } from "./interruption.ts";
@@ -104,7 +97,12 @@ async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
     withDevice(options, async (device) => {
       introduceDevice(device, terminal);
       const size = defaultSize(device);
-      const plan = makePlan(await loadImages(options, size, terminal, signal), options, size, out);
+      const plan = makePlan(
+        await loadFirstImages(options, options.images ?? size.images, terminal, signal),
+        options,
+        size,
+        out,
+      );
       const model = build(device, networks[options.model](plan.test.classNames.length), {
         input: plan.training.shape,
         seed: options.seed,
@@ -115,24 +113,6 @@ async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
       await run(plan, model, options, terminal, signal);
     }),
   );
-}
-
-/** Synthetic images are drawn to measure; of the real ones all are read, and the first are taken. */
-async function loadImages(
-  options: TrainOptions,
-  size: TrainingSize,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<FashionMnist> {
-  const { images = size.images } = options;
-  const drawn =
-    images === undefined
-      ? {}
-      : { trainCount: images, testCount: Math.max(200, Math.min(2_000, Math.round(images / 5))) };
-  const data = await loadData(options, terminal, { signal, syntheticOptions: drawn }).catch((cause: unknown) => {
-    throw signal.aborted ? interrupted() : cause;
-  });
-  return { test: data.test, train: images === undefined ? data.train : takeImages(data.train, images) };
 }
 
 function makePlan({ train: images, test }: FashionMnist, options: TrainOptions, size: TrainingSize, out: string): Plan {

@@ -7,6 +7,7 @@ import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { EXIT } from "./perform.ts";
 import { addPredict } from "./predict.ts";
+import { addSvm } from "./svm/index.ts";
 import { tolerateClosedPipes } from "./terminal.ts";
 import { addTrain } from "./train.ts";
 
@@ -28,7 +29,7 @@ function commandLine(): Command {
     .exitOverride()
     .addHelpText("after", MORE);
   // Subcommands inherit the settings above when they are made, so this comes last.
-  for (const add of [addTrain, addEvaluate, addPredict, addData, addDoctor]) add(program);
+  for (const add of [addTrain, addEvaluate, addPredict, addSvm, addData, addDoctor]) add(program);
   return program;
 }
 
