@@ -232,6 +232,18 @@ command("bad files and impossible features are refused in a line", async () => {
   const cut = readFileSync(inFolder(LINEAR)).subarray(0, -8);
   writeFileSync(inFolder("cut.safetensors"), cut);
   refused(await place.trama(["svm", "evaluate", "cut.safetensors"]), 1, /cut\.safetensors/);
+  for (const damage of [{ image: {} }, { features: "pixels" }, { classifier: { type: "svc" } }]) {
+    const { tensors, metadata } = parseSafetensors(readFileSync(inFolder(LINEAR)), LINEAR);
+    const record = JSON.parse(metadata["trama-svm"]!) as { config: object };
+    Object.assign(record.config, damage);
+    const damaged = encodeSafetensors([...tensors.values()], { "trama-svm": JSON.stringify(record) });
+    writeFileSync(inFolder("damaged.safetensors"), Buffer.concat(damaged));
+    refused(
+      await place.trama(["svm", "predict", "bag.png", "--model", "damaged.safetensors"]),
+      1,
+      /expected a whole SVM/,
+    );
+  }
   refused(await place.trama(["svm", "train", ...SMALL, "--cell", "20"]), 1, /picture of at least 40×40/);
   refused(await place.trama(["svm", "grid", "--space", "bad.json"]), 2, /bad\.json, "C": expected a number above 0/);
   refused(await place.trama(["svm", "grid", "--space", "odd.json"]), 2, /keys among features, .*got "colour"/);

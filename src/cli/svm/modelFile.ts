@@ -1,7 +1,14 @@
 /** SVMs in files: arrays as safetensors, all else as JSON in its metadata. */
 import { readFile, writeFileAtomic } from "#files";
 import { FormatError, TramaError } from "../../errors.ts";
-import { fromTensors, toTensors, type NamedTensor, type PipelineConfig, type SvmPipeline } from "../../svm/index.ts";
+import {
+  fromTensors,
+  hogLength,
+  toTensors,
+  type NamedTensor,
+  type PipelineConfig,
+  type SvmPipeline,
+} from "../../svm/index.ts";
 import { encodeSafetensors, parseSafetensors, valuesOf, VERSION, type StoredTensor } from "../../weights/index.ts";
 import { SVM_KEY } from "../runs.ts";
 
@@ -57,11 +64,24 @@ export async function loadSvm(path: string): Promise<SvmFile> {
     for (const [name, tensor] of tensors) {
       named[name] = { data: valuesOf(tensor) as NamedTensor["data"], shape: tensor.shape };
     }
-    return { pipeline: fromTensors({ tensors: named, config }), classNames, notes };
+    const pipeline = fromTensors({ tensors: named, config });
+    requirePlausible(pipeline);
+    return { pipeline, classNames, notes };
   } catch (cause) {
     const got = cause instanceof TramaError ? cause.message : "a description that cannot be read";
     throw new FormatError({ where: path, expected: "a whole SVM", got, advice: "train it again" }, { cause });
   }
+}
+
+/** Throws unless the features that the file describes are those that its machine knows. */
+function requirePlausible({ image, features, classifier }: SvmPipeline): void {
+  const { height, width, channels } = image;
+  const sides = [height, width, channels];
+  if (!sides.every((side) => Number.isSafeInteger(side) && side >= 1)) throw new TypeError("size of pictures");
+  const expected = classifier.type === "svc" ? classifier.supportVectors.columns : classifier.columns;
+  const columns = features === "pixels" ? height * width * channels : hogLength(height, width, features);
+  if (columns === expected) return;
+  throw new FormatError({ where: "its features", expected: `${expected}, as its machine has`, got: String(columns) });
 }
 
 /** How a model is introduced. */
