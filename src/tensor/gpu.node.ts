@@ -61,8 +61,11 @@ export const waitFor: Platform["waitFor"] = async (promise, kind) => {
 
 /** A short wait is over before parking pays. */
 const patience = 0.15;
-/** Milliseconds asleep between two polls: shorter burns the core, longer delays the answer. */
-const nap = 0.3;
+/** Milliseconds asleep between two polls: shorter naps burn the core, longer ones delay the answer. */
+const shortestNap = 0.3;
+const longestNap = 2;
+/** A nap is this share of the wait so far, which bounds the delay and spares the adapter during long waits. */
+const napShare = 1 / 16;
 const pillow = new Int32Array(new SharedArrayBuffer(4));
 
 async function parkUntilSettled(promise: Promise<unknown>): Promise<void> {
@@ -71,7 +74,9 @@ async function parkUntilSettled(promise: Promise<unknown>): Promise<void> {
   promise.then(end, end);
   const start = performance.now();
   while (!wait.over) {
-    if (performance.now() - start > patience) Atomics.wait(pillow, 0, 0, nap);
+    const waited = performance.now() - start;
+    const nap = Math.min(longestNap, Math.max(shortestNap, waited * napShare));
+    if (waited > patience) Atomics.wait(pillow, 0, 0, nap);
     // Dawn's binding polls in a setImmediate of its own, so its turn comes before ours.
     await new Promise((resolve) => setImmediate(resolve));
   }
