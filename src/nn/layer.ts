@@ -44,7 +44,10 @@ export interface Parameter {
   /** `conv2d_1/kernel` */
   readonly name: string;
   readonly shape: Shape;
+  /** Learnt by an optimiser; running statistics are not. */
   readonly trainable: boolean;
+  /** Left as it is in training. A frozen batch norm normalises with its running statistics. */
+  frozen: boolean;
   readonly initialiser: InitialiserName;
   /** Its place on the device; known once the model is built. */
   tensor: Tensor;
@@ -77,7 +80,7 @@ export class LayerBuilder {
         got: initialiser,
       });
     }
-    const parameter = { name: [...this.#path, name].join("/"), shape, initialiser, trainable };
+    const parameter = { name: [...this.#path, name].join("/"), shape, initialiser, trainable, frozen: false };
     this.parameters.push(parameter as Parameter);
     return parameter as Parameter;
   }

@@ -101,7 +101,7 @@ function merge(producer: Dispatch, map: Dispatch, through: Storage, mostBuffers:
   const outputs = [target, ...producer.outputs.slice(1)];
   const fused = fitWidth({ ...producer, epilogue, outputs });
   if (!fused || epilogue.steps.length > MOST_STEPS) return null;
-  if (type === "f32" && widthOf(fused.constants) !== 1) return null;
+  if ((type === "f32" || type === "real") && widthOf(fused.constants) !== 1) return null;
   const buffers = readsOf(fused).length + fused.outputs.length;
   return buffers > mostBuffers || aliases(fused) ? null : fused;
 }
