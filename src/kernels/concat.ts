@@ -17,7 +17,7 @@ import type { Shape, Tensor } from "../tensor/index.ts";
 const pasteKernel = defineKernel({
   name: "concat",
   inputs: { x: "f32" },
-  outputs: { y: "f32" },
+  outputs: { y: "real" },
   uniforms: { row: "u32", outRow: "u32", offset: "u32" },
   wgsl: /* wgsl */ `
     fn run(i: u32) {                                       // one thread per element of x

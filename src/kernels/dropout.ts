@@ -23,7 +23,7 @@ const kernel = defineKernel({
   name: "dropout",
   uniforms: { keyLow: "u32", keyHigh: "u32", layer: "u32", count: "u32", rate: "f32", scale: "f32" },
   inputs: { x: "f32", step: "u32" },
-  outputs: { y: "f32" },
+  outputs: { y: "real" },
   wgsl: /* wgsl */ `
     fn run(block: u32) {                                   // one thread per four elements
       let words = philox(vec4u(block, u.layer, step[0], 1u), vec2u(u.keyLow, u.keyHigh));

@@ -1,5 +1,6 @@
 /** Operations: one file each, with formula, forward and backward WGSL. All work on tensors of one device. */
 export { adamStep, type AdamOptions, type UpdateInputs } from "./adam.ts";
+export { cast } from "./cast.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type ConvOptions } from "./conv2d.ts";
 export { dropout, type RandomKey } from "./dropout.ts";

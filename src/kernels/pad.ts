@@ -21,7 +21,7 @@ import type { Shape, Tensor } from "../tensor/index.ts";
 const padKernel = defineKernel({
   name: "pad",
   inputs: { x: "f32" },
-  outputs: { y: "f32" },
+  outputs: { y: "real" },
   uniforms: { extent: "u32", before: "u32", padded: "u32", inner: "u32", value: "f32" },
   wgsl: /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (outer, position, inner)

@@ -88,7 +88,7 @@ const maxForward = defineKernel({
   name: "maxPool2d",
   uniforms,
   inputs: { x: "f32v" },
-  outputs: { y: "f32v", winner: "u32v" },
+  outputs: { y: "realv", winner: "u32v" },
   wgsl: (constants) => {
     const first = `best = x[${INPUT}]; place = u32v(r * u.w + q);`;
     const visit = `let value = x[${INPUT}]; place = select(place, u32v(r * u.w + q), value > best); best = max(best, value);`;
@@ -108,7 +108,7 @@ const maxBackward = defineKernel({
   name: "maxPool2d.grad",
   uniforms,
   inputs: { dy: "f32v", winner: "u32v" },
-  outputs: { dx: "f32v" },
+  outputs: { dx: "realv" },
   wgsl: (constants) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per input element (of four channels)
       let e = unravel(i, u.h, u.w, u.c);
@@ -125,7 +125,7 @@ const maxBackwardTiled = defineKernel({
   name: "maxPool2d.grad.tiled",
   uniforms: { ...uniforms, th: "u32", tw: "u32" },
   inputs: { dy: "f32v", winner: "u32v" },
-  outputs: { dx: "f32v" },
+  outputs: { dx: "realv" },
   wgsl: (constants) => {
     const write = `store_dx(${INPUT}, select(f32v(), d, won == u32v(r * u.w + q)));`;
     if (constants["whole"] === true) {
@@ -157,7 +157,7 @@ const averageForward = defineKernel({
   name: "averagePool2d",
   uniforms,
   inputs: { x: "f32v" },
-  outputs: { y: "f32v" },
+  outputs: { y: "realv" },
   wgsl: (constants) => {
     const windows = asWindows(constants);
     return /* wgsl */ `
@@ -175,7 +175,7 @@ const averageBackward = defineKernel({
   name: "averagePool2d.grad",
   uniforms,
   inputs: { dy: "f32v" },
-  outputs: { dx: "f32v" },
+  outputs: { dx: "realv" },
   wgsl: (constants) => {
     const windows = asWindows(constants);
     const clip = windows.padded ? clipped(windows) : "";

@@ -54,7 +54,7 @@ const sumKernel = defineKernel({
 const maxKernel = defineKernel({
   name: "max",
   inputs: { x: "f32", earlier: "u32" },
-  outputs: { y: "f32", winner: "u32" },
+  outputs: { y: "real", winner: "u32" },
   uniforms,
   wgsl: ({ first }) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (outer, block, inner)
@@ -74,7 +74,7 @@ const maxKernel = defineKernel({
 const maxGradient = defineKernel({
   name: "max.grad",
   inputs: { dy: "f32", winner: "u32" },
-  outputs: { dx: "f32" },
+  outputs: { dx: "real" },
   uniforms: { k: "u32", inner: "u32" },
   wgsl: /* wgsl */ `
     fn run(i: u32) {                                       // one thread per input element
@@ -144,9 +144,9 @@ export const sum = defineOp("sum", {
   forward(x: Tensor, options: ReduceOptions = {}) {
     const { outShape, kept, groups } = plan("sum", x.shape, options);
     const total = sumGroups(x, groups);
-    return { output: reshape.raw(total, outShape), saved: { shape: x.shape, kept } };
+    return { output: reshape.raw(total, outShape), saved: { shape: x.shape, kept, dtype: x.dtype } };
   },
-  backward: (dy, { shape, kept }) => [runMap(BROADCAST, [reshape.raw(dy, kept)], shape)],
+  backward: (dy, { shape, kept, dtype }) => [runMap(BROADCAST, [reshape.raw(dy, kept)], shape, { dtype })],
 });
 
 /** Mean over axes. */
@@ -156,11 +156,11 @@ export const mean = defineOp("mean", {
     const total = reshape.raw(sumGroups(x, groups), outShape);
     return {
       output: runMap(SCALE, [total, x.device.constant(1 / count)], outShape),
-      saved: { shape: x.shape, kept, count },
+      saved: { shape: x.shape, kept, count, dtype: x.dtype },
     };
   },
-  backward: (dy, { shape, kept, count }) => [
-    runMap(SCALE, [reshape.raw(dy, kept), dy.device.constant(1 / count)], shape),
+  backward: (dy, { shape, kept, count, dtype }) => [
+    runMap(SCALE, [reshape.raw(dy, kept), dy.device.constant(1 / count)], shape, { dtype }),
   ],
 });
 

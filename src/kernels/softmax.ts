@@ -16,7 +16,7 @@ const forward = defineKernel({
   name: "softmax",
   uniforms,
   inputs: { x: "f32" },
-  outputs: { y: "f32" },
+  outputs: { y: "real" },
   wgsl: ({ log }) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (outer, inner)
       let start = i / u.inner * u.k * u.inner + i % u.inner;
@@ -37,7 +37,7 @@ const backward = defineKernel({
   name: "softmax.grad",
   uniforms,
   inputs: { dy: "f32", y: "f32" },
-  outputs: { dx: "f32" },
+  outputs: { dx: "real" },
   wgsl: ({ log }) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (outer, inner)
       let start = i / u.inner * u.k * u.inner + i % u.inner;
@@ -71,7 +71,7 @@ const wideForward = defineKernel({
   name: "softmax.wide",
   uniforms: { k: "u32" },
   inputs: { x: "f32v" },
-  outputs: { y: "f32v" },
+  outputs: { y: "realv" },
   grid: "groups",
   workgroup: (constants) => constants["lanes"] as number,
   wgsl: ({ log, lanes }) => /* wgsl */ `
@@ -99,7 +99,7 @@ const wideBackward = defineKernel({
   name: "softmax.wide.grad",
   uniforms: { k: "u32" },
   inputs: { dy: "f32v", y: "f32v" },
-  outputs: { dx: "f32v" },
+  outputs: { dx: "realv" },
   grid: "groups",
   workgroup: (constants) => constants["lanes"] as number,
   wgsl: ({ log, lanes }) => /* wgsl */ `

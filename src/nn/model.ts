@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.ts";
 import type { Normalisation } from "../kernels/index.ts";
 import {
   BINDING_ALIGNMENT,
-  BYTES_PER_ELEMENT,
+  bytesPerElement,
   type Device,
   formatShape,
   keep,
@@ -46,7 +46,7 @@ export interface ParameterChunk {
 }
 
 /** Elements between the starts of two parameters are a multiple of this, because bindings must be aligned. */
-const ALIGNMENT = BINDING_ALIGNMENT / BYTES_PER_ELEMENT;
+const ALIGNMENT = BINDING_ALIGNMENT / bytesPerElement("f32");
 
 /** Streams of random numbers below this one belong to steps, from here on to initial values. */
 const INITIAL_STREAM = 1 << 16;
@@ -121,7 +121,7 @@ export function parametersOf(architecture: Layer, input: Shape): readonly Pick<P
 
 /** Flat buffers for parameters, in order, each as large as one binding allows. */
 function layOut(device: Device, parameters: readonly Parameter[]): ParameterChunk[] {
-  const limit = device.gpu.limits.maxStorageBufferBindingSize / BYTES_PER_ELEMENT;
+  const limit = device.gpu.limits.maxStorageBufferBindingSize / bytesPerElement("f32");
   const chunks: { offset: number; parameter: Parameter }[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (const parameter of parameters) {
@@ -138,7 +138,7 @@ function layOut(device: Device, parameters: readonly Parameter[]): ParameterChun
     const size = last.offset + Math.ceil(sizeOf(last.parameter.shape) / ALIGNMENT) * ALIGNMENT;
     const [values, gradients] = [keep(device.zeros([size])), keep(device.zeros([size]))];
     const view = (flat: Tensor, { offset, parameter }: (typeof places)[number]) =>
-      new Tensor(device, parameter.shape, "f32", flat.storage, offset * BYTES_PER_ELEMENT);
+      new Tensor(device, parameter.shape, "f32", flat.storage, offset * bytesPerElement("f32"));
     for (const place of places) place.parameter.tensor = view(values, place);
     const gradientViews = places.map((place) => view(gradients, place));
     return { parameters: places.map(({ parameter }) => parameter), values, gradients, gradientViews };

@@ -5,7 +5,7 @@
 import { waitFor } from "#gpu";
 import { DeviceError, DtypeError, ShapeError } from "../errors.ts";
 import { BufferPool, type MemoryCounters } from "./buffers.ts";
-import { BYTES_PER_ELEMENT, viewAs, type Dtype, type TypedArray } from "./dtype.ts";
+import { arrayTypeOf, bytesPerElement, decode, encode, type Dtype, type TypedArray } from "./dtype.ts";
 import { bufferOf } from "./encode.ts";
 import { Eager } from "./eager.ts";
 import type { Dispatch } from "./kernel.ts";
@@ -84,8 +84,8 @@ export class Device {
     return this.pool.counters;
   }
 
-  /** A tensor with the given elements. Plain numbers become `f32`. */
-  tensor(values: TypedArray | readonly number[], shape: Shape = [values.length]): Tensor {
+  /** A tensor with the given elements. Plain numbers become `f32`; `dtype` "f16" stores floats in half precision. */
+  tensor(values: TypedArray | readonly number[], shape: Shape = [values.length], stored?: "f16"): Tensor {
     checkShape("tensor", shape);
     const data = Array.isArray(values) ? new Float32Array(values as readonly number[]) : (values as TypedArray);
     if (data.length !== sizeOf(shape)) {
@@ -95,7 +95,7 @@ export class Device {
         got: `${data.length}`,
       });
     }
-    const dtype: Dtype = data instanceof Float32Array ? "f32" : data instanceof Uint32Array ? "u32" : "i32";
+    const dtype = data instanceof Float32Array ? (stored ?? "f32") : data instanceof Uint32Array ? "u32" : "i32";
     const tensor = this.#uninitialised(shape, dtype, "tensor");
     this.write(tensor, data);
     return tensor;
@@ -118,6 +118,17 @@ export class Device {
     return tensor;
   }
 
+  /** Throws where the adapter cannot store elements of this type. */
+  checkDtype(where: string, dtype: Dtype): void {
+    if (dtype !== "f16" || this.gpu.features.has("shader-f16")) return;
+    throw new DeviceError({
+      where,
+      expected: "an adapter with half precision (shader-f16)",
+      got: this.name,
+      advice: "stay with f32",
+    });
+  }
+
   /** Replaces a tensor's elements. */
   write(tensor: Tensor, values: TypedArray): void {
     this.check();
@@ -128,7 +139,7 @@ export class Device {
         got: `${values.length}`,
       });
     }
-    if (viewAs(tensor.dtype, new ArrayBuffer(0)).constructor !== values.constructor) {
+    if (arrayTypeOf(tensor.dtype) !== values.constructor) {
       throw new DtypeError({
         where: "write",
         expected: `values of dtype ${tensor.dtype}`,
@@ -136,7 +147,7 @@ export class Device {
       });
     }
     this.flush(); // recorded kernels must see the old values
-    this.gpu.queue.writeBuffer(bufferOf(tensor, "write"), tensor.byteOffset, values);
+    this.gpu.queue.writeBuffer(bufferOf(tensor, "write"), tensor.byteOffset, encode(tensor.dtype, values));
   }
 
   /** The elements of a tensor. Submits what was recorded, and throws what went wrong in it. */
@@ -163,7 +174,7 @@ export class Device {
     this.check();
     offset = 0;
     return tensors.map((tensor, index) => {
-      const values = viewAs(tensor.dtype, bytes.slice(offset, offset + tensor.bytes));
+      const values = decode(tensor.dtype, bytes.slice(offset, offset + tensor.bytes));
       offset += sizes[index]!;
       return values;
     });
@@ -220,7 +231,8 @@ export class Device {
 
   #uninitialised(shape: Shape, dtype: Dtype, what: string): Tensor {
     this.check();
-    const storage = this.scopes.allocate(sizeOf(shape) * BYTES_PER_ELEMENT, what);
+    this.checkDtype(what, dtype);
+    const storage = this.scopes.allocate(sizeOf(shape) * bytesPerElement(dtype), what);
     return new Tensor(this, shape, dtype, storage);
   }
 

@@ -1,21 +1,11 @@
 /** From a dispatch to what the GPU is told: packed uniforms, a bind group, workgroup counts. */
 import { DeviceError } from "../errors.ts";
-import type { Dispatch } from "./kernel.ts";
+import { tensorsOf, type Dispatch } from "./kernel.ts";
 import type { Tensor } from "./tensor.ts";
 import { uniformsOf } from "./wgsl.ts";
 
 /** WebGPU's greatest alignment of a binding's offset; every adapter accepts multiples of it. */
 export const BINDING_ALIGNMENT = 256;
-
-/** The tensors of a dispatch in binding order. */
-export function tensorsOf(dispatch: Dispatch): Tensor[] {
-  return [
-    ...dispatch.inputs,
-    ...dispatch.epilogue.operands.map(({ tensor }) => tensor),
-    ...dispatch.updates,
-    ...dispatch.outputs,
-  ];
-}
 
 /** Writes a dispatch's uniforms at `byteOffset`, each in its own type. */
 export function packUniforms(dispatch: Dispatch, view: DataView, byteOffset: number): void {

@@ -4,7 +4,7 @@
  * on the convolution, matmul or pooling before them; a copy into a flat gradient buffer becomes a store to that place.
  */
 import { isInternal, readsOf, writesOf } from "./graph.ts";
-import { dtypeOf } from "./dtype.ts";
+import { computeType, isFloat, isLaneVector } from "./dtype.ts";
 import { widthOf, type Dispatch } from "./kernel.ts";
 import { chain, readsInFours, type Operand } from "./map.ts";
 import { COPY, mapKernel, mapWidth } from "./run.ts";
@@ -92,16 +92,16 @@ function fusableOperands(map: Dispatch, returned: ReadonlySet<Storage>, uses: Us
 function merge(producer: Dispatch, map: Dispatch, through: Storage, mostBuffers: number): Dispatch | null {
   const [made] = producer.outputs;
   const [target] = map.outputs;
-  if (made?.storage !== through || !target || made.size !== target.size || made.dtype !== "f32") return null;
+  if (made?.storage !== through || !target || made.size !== target.size || !isFloat(made.dtype)) return null;
   const [type] = Object.values(producer.kernel.outputs);
-  if (dtypeOf(type!) !== "f32") return null;
+  if (computeType(type!) !== "f32") return null;
   const passed = map.epilogue.operands.flatMap(({ tensor }, index) => (tensor.storage === through ? [index] : []));
   // A copy is no work at all once it is a store to another place.
   const epilogue = isCopy(map) ? producer.epilogue : chain(producer.epilogue, map.epilogue, passed);
   const outputs = [target, ...producer.outputs.slice(1)];
   const fused = fitWidth({ ...producer, epilogue, outputs });
   if (!fused || epilogue.steps.length > MOST_STEPS) return null;
-  if ((type === "f32" || type === "real") && widthOf(fused.constants) !== 1) return null;
+  if (!isLaneVector(type!) && widthOf(fused.constants) !== 1) return null;
   const buffers = readsOf(fused).length + fused.outputs.length;
   return buffers > mostBuffers || aliases(fused) ? null : fused;
 }

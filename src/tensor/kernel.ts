@@ -88,3 +88,13 @@ export interface Dispatch {
 export function widthOf(constants: Constants): Width {
   return constants["width"] === 4 ? 4 : 1;
 }
+
+/** The tensors of a dispatch in binding order. */
+export function tensorsOf(dispatch: Dispatch): Tensor[] {
+  return [
+    ...dispatch.inputs,
+    ...dispatch.epilogue.operands.map(({ tensor }) => tensor),
+    ...dispatch.updates,
+    ...dispatch.outputs,
+  ];
+}

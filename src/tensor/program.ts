@@ -2,7 +2,7 @@
 import { DeviceError, DtypeError, ShapeError } from "../errors.ts";
 import type { ProgramMemory } from "./compile.ts";
 import type { Device } from "./device.ts";
-import { viewAs, type TypedArray } from "./dtype.ts";
+import { arrayTypeOf, type TypedArray } from "./dtype.ts";
 import { readsOf } from "./graph.ts";
 import type { Dispatch } from "./kernel.ts";
 import { timeSteps } from "./profile.ts";
@@ -157,7 +157,7 @@ export class Program<T> {
         const expected = `${input.size} values for input ${index} ${formatShape(input.shape)}`;
         throw new ShapeError({ where: "program", expected, got: `${given.length}` });
       }
-      if (viewAs(input.dtype, new ArrayBuffer(0)).constructor !== given.constructor) {
+      if (arrayTypeOf(input.dtype) !== given.constructor) {
         throw new DtypeError({
           where: "program",
           expected: `${input.dtype} for input ${index}`,

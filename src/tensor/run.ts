@@ -1,7 +1,7 @@
 /** How an operation runs kernels: at once, or into the program that is being recorded. */
 import { DtypeError, ShapeError } from "../errors.ts";
 import type { Device } from "./device.ts";
-import { BYTES_PER_ELEMENT, dtypeOf, type BindingType } from "./dtype.ts";
+import { bytesPerElement, computeType, isFloat, type BindingType, type Dtype } from "./dtype.ts";
 import { defineKernel, widthOf, type Constants, type Dispatch, type Kernel, type Width } from "./kernel.ts";
 import { IDENTITY, operandFor, readsInFours, type MapFunction, type MapProgram, type Operand } from "./map.ts";
 import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly threads?: number;
   /** Workgroups, for kernels with `grid: "groups"`. */
   readonly groups?: readonly [number, number, number];
+  /** Of `real` outputs. Default: that of the first input, or of a map's first operand that is not broadcast. */
+  readonly dtype?: Dtype;
   /** Element-wise work on the first output, done while it is stored. */
   readonly epilogue?: MapProgram;
 }
@@ -47,10 +49,15 @@ export function run<I extends string, O extends string, U extends string>(
   const names = Object.keys(kernel.outputs) as O[];
   const made = names.map((name) => {
     const wanted = outputs[name];
-    if (wanted instanceof Tensor) return wanted;
+    const binding: BindingType = kernel.outputs[name];
+    if (wanted instanceof Tensor) {
+      checkDtypes(where, [wanted], [binding]);
+      return wanted;
+    }
     checkShape(kernel.name, wanted);
-    const storage = device.executor.allocate(sizeOf(wanted) * BYTES_PER_ELEMENT, kernel.name);
-    return new Tensor(device, wanted, dtypeOf(kernel.outputs[name]), storage);
+    const dtype = binding.startsWith("real") ? (options.dtype ?? realType(sources, epilogue)) : computeType(binding);
+    const storage = device.executor.allocate(sizeOf(wanted) * bytesPerElement(dtype), kernel.name);
+    return new Tensor(device, wanted, dtype, storage);
   });
   const dispatch: Dispatch = {
     kernel: kernel,
@@ -66,11 +73,18 @@ export function run<I extends string, O extends string, U extends string>(
   return Object.fromEntries(names.map((name, index) => [name, made[index]!])) as Record<O, Tensor>;
 }
 
+/** The precision in which activations go on. */
+function realType(inputs: readonly Tensor[], { operands }: MapProgram): Dtype {
+  const whole = operands.find(({ access }) => access === "same" || access === "strided") ?? operands[0];
+  const { dtype } = inputs[0] ?? whole!.tensor;
+  return isFloat(dtype) ? dtype : "f32";
+}
+
 /** A shader would take the bits of one type for another's, and compute nonsense in silence. */
 function checkDtypes(where: string, tensors: readonly Tensor[], types: readonly BindingType[]): void {
   tensors.forEach(({ dtype, shape }, index) => {
-    const expected = dtypeOf(types[index]!);
-    if (dtype !== expected) {
+    const expected = computeType(types[index]!);
+    if (dtype !== expected && !(expected === "f32" && dtype === "f16")) {
       throw new DtypeError({ where, expected: `a tensor of ${expected}`, got: `${dtype} ${formatShape(shape)}` });
     }
   });
@@ -90,22 +104,34 @@ function threadsFor(output: Tensor | undefined, width: Width, kernel: string): n
 /** The kernel of all element-wise work: the value comes from its epilogue. */
 export const mapKernel = defineKernel({
   name: "map",
-  outputs: { y: "f32v" },
+  outputs: { y: "realv" },
   wgsl: `fn run(i: u32) { store_y(i, f32v()); }`,
   flops: (threads) => threads,
 });
 
-/** Applies a function to tensors that broadcast to `shape`; writes into `into` where it is given. */
-export function runMap(call: MapFunction, tensors: readonly Tensor[], shape: Shape, into?: Tensor): Tensor {
+export interface MapOptions {
+  /** Where the result goes; default: into memory of its own. */
+  readonly into?: Tensor;
+  /** Of the result; default: that of the first operand that is not broadcast. */
+  readonly dtype?: Dtype;
+}
+
+/** Applies a function to tensors that broadcast to `shape`. */
+export function runMap(call: MapFunction, tensors: readonly Tensor[], shape: Shape, options: MapOptions = {}): Tensor {
   const operands = tensors.map((tensor) => operandFor(tensor, shape));
-  return runMapOn(call, operands, shape, into);
+  return runMapOn(call, operands, shape, options);
 }
 
 /** Applies a function to operands read through given views. */
-export function runMapOn(call: MapFunction, operands: readonly Operand[], shape: Shape, into?: Tensor): Tensor {
+export function runMapOn(
+  call: MapFunction,
+  operands: readonly Operand[],
+  shape: Shape,
+  { into, dtype }: MapOptions = {},
+): Tensor {
   const width = mapWidth({ steps: [], operands }, sizeOf(shape));
   const epilogue = { steps: [{ call, arguments: operands.map((_, operand) => ({ operand })) }], operands };
-  return run(mapKernel, {}, { y: into ?? shape }, {}, { constants: { width }, epilogue }).y;
+  return run(mapKernel, {}, { y: into ?? shape }, {}, { constants: { width }, epilogue, ...(dtype && { dtype }) }).y;
 }
 
 /** Four lanes where every operand can be read in fours. */
@@ -118,5 +144,5 @@ export const COPY: MapFunction = { name: "copy", parameters: ["x"], body: "x" };
 
 /** Copies a tensor into another of the same size. In a program the copy usually vanishes into the kernel before it. */
 export function copyInto(source: Tensor, target: Tensor): void {
-  runMap(COPY, [source], target.shape, target);
+  runMap(COPY, [source], target.shape, { into: target });
 }

@@ -7,7 +7,7 @@ import { ShapeError, TramaError } from "../errors.ts";
 import type { MapFunction } from "./map.ts";
 import { runMap } from "./run.ts";
 import { formatShape, sameShape } from "./shape.ts";
-import type { Tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
 
 /** Gradients for the tensor arguments of an operation, in their order; null for one that has none (labels, indices). */
 export type Backward = (dy: Tensor, wants: readonly boolean[]) => readonly (Tensor | null)[];
@@ -40,8 +40,8 @@ export class Tape {
   }
 
   /** The gradients of `value` with respect to each variable; null where `value` does not depend on it. */
-  gradients(value: Tensor, variables: readonly Tensor[]): (Tensor | null)[] {
-    const gradients = new Map<Tensor, Tensor>([[value, value.device.constant(1)]]);
+  gradients(value: Tensor, variables: readonly Tensor[], seed: Tensor): (Tensor | null)[] {
+    const gradients = new Map<Tensor, Tensor>([[value, seed]]);
     for (const { op, inputs, output, backward } of [...this.#entries].reverse()) {
       const dy = gradients.get(output);
       if (!dy) continue;
@@ -77,12 +77,14 @@ function lostGradient(op: string): TramaError {
 }
 
 /**
- * Runs `body`, which returns a scalar, and differentiates it with respect to `variables`.
+ * Runs `body`, which returns a scalar, and differentiates it with respect to `variables`. `seed`, a scalar, multiplies all
+ * gradients (default: 1): a loss scale keeps small ones from vanishing in half precision.
  * Throws where a variable does not influence the value: a gradient never vanishes in silence.
  */
 export function valueAndGradients(
   body: () => Tensor,
   variables: readonly Tensor[],
+  seed?: Tensor,
 ): { value: Tensor; gradients: Tensor[] } {
   const [first] = variables;
   if (!first) throw new ShapeError({ where: "valueAndGradients", expected: "at least one variable", got: "none" });
@@ -104,7 +106,10 @@ export function valueAndGradients(
       advice: "reduce it with sum or mean",
     });
   }
-  const gradients = tape.gradients(value, variables).map((gradient, index) => {
+  const beginning = seed
+    ? new Tensor(device, value.shape, seed.dtype, seed.storage, seed.byteOffset)
+    : device.constant(1);
+  const gradients = tape.gradients(value, variables, beginning).map((gradient, index) => {
     if (gradient) return gradient;
     throw new TramaError({
       where: "valueAndGradients",

@@ -1,6 +1,6 @@
 /** A tensor is a shape, an element type and a place in GPU memory. It knows no operation: those are functions over it. */
 import type { Device } from "./device.ts";
-import { BYTES_PER_ELEMENT, type Dtype, type TypedArray } from "./dtype.ts";
+import { bytesPerElement, type Dtype, type TypedArray } from "./dtype.ts";
 import { sizeOf, type Shape } from "./shape.ts";
 
 /**
@@ -41,7 +41,7 @@ export class Tensor {
   }
 
   get bytes(): number {
-    return this.size * BYTES_PER_ELEMENT;
+    return this.size * bytesPerElement(this.dtype);
   }
 
   /** The elements, row-major, once the GPU has computed them. */

@@ -2,14 +2,17 @@
  * From a dispatch to WGSL text: bindings, the uniform struct and its packing, stores with their fused epilogue, the
  * entry point, and only those helpers that the source calls.
  */
-import { wgslType, type BindingType } from "./dtype.ts";
-import { widthOf, type Dispatch, type Kernel, type Width } from "./kernel.ts";
+import { isLaneVector, wgslType, type BindingType, type Dtype } from "./dtype.ts";
+import { tensorsOf, widthOf, type Dispatch, type Kernel, type Width } from "./kernel.ts";
 import type { MapArgument, MapProgram, Operand } from "./map.ts";
 import { PHILOX_WGSL } from "./random.ts";
+import type { Tensor } from "./tensor.ts";
 
 export interface Binding {
   readonly name: string;
-  readonly element: string;
+  readonly dtype: Dtype;
+  /** Elements of an access: 4 in lane vectors. */
+  readonly lanes: Width;
   readonly writable: boolean;
 }
 
@@ -33,19 +36,25 @@ const HELPERS: readonly (readonly [RegExp, string])[] = [
 
 /** The tensors of a dispatch in binding order, and how the shader sees each. Binding 0 is the uniform struct. */
 export function bindingsOf(dispatch: Dispatch): Binding[] {
-  const { kernel, epilogue } = dispatch;
+  const { kernel, epilogue, inputs, updates, outputs } = dispatch;
   const width = widthOf(dispatch.constants);
-  const declare = (bindings: Readonly<Record<string, BindingType>>, writable: boolean): Binding[] =>
-    Object.entries(bindings).map(([name, type]) => ({ name, element: wgslType(type, width), writable }));
+  const declare = (
+    bindings: Readonly<Record<string, BindingType>>,
+    tensors: readonly Tensor[],
+    writable: boolean,
+  ): Binding[] =>
+    Object.entries(bindings).map(([name, type], k) => {
+      const { dtype } = tensors[k]!;
+      return { name, dtype, lanes: isLaneVector(type) ? width : 1, writable };
+    });
   return [
-    ...declare(kernel.inputs, false),
-    ...epilogue.operands.map((operand, k) => ({
-      name: `e${k}`,
-      element: operandElement(operand, width),
-      writable: false,
-    })),
-    ...declare(kernel.updates, true),
-    ...declare(kernel.outputs, true),
+    ...declare(kernel.inputs, inputs, false),
+    ...epilogue.operands.map(({ tensor, access }, k): Binding => {
+      const lanes = access === "same" || access === "cycle" ? width : 1;
+      return { name: `e${k}`, dtype: tensor.dtype, lanes, writable: false };
+    }),
+    ...declare(kernel.updates, updates, true),
+    ...declare(kernel.outputs, outputs, true),
   ];
 }
 
@@ -74,28 +83,33 @@ function gridUniforms(dispatch: Dispatch): [name: string, type: string, value: n
 }
 
 /** A source is a pure function of this key; nobody assembles keys by hand. */
-export function sourceKey({ kernel, constants, epilogue }: Dispatch): string {
+export function sourceKey(dispatch: Dispatch): string {
+  const { kernel, constants, epilogue } = dispatch;
   const steps = epilogue.steps.map((step) => [step.call.name, step.arguments]);
   const reads = epilogue.operands.map(({ access, sizes }) => [access, sizes.length]);
-  return JSON.stringify([kernel.name, constants, steps, reads]);
+  const halves = tensorsOf(dispatch).map(({ dtype }) => (dtype === "f16" ? 1 : 0));
+  return JSON.stringify([kernel.name, constants, steps, reads, halves.join("")]);
 }
 
 /** The whole WGSL module of a dispatch. Its entry point is `main`. */
 export function sourceOf(dispatch: Dispatch): string {
   const { kernel, constants, epilogue } = dispatch;
   const width = widthOf(constants);
-  const body = kernel.wgsl(constants);
+  const bindings = bindingsOf(dispatch);
+  const halves = bindings.filter(({ dtype }) => dtype === "f16");
+  const body = widenReads(kernel.wgsl(constants), halves);
+  const extensions = halves.length > 0 ? [...kernel.enable, "f16"] : kernel.enable;
   const helpers = HELPERS.filter(([pattern]) => pattern.test(body)).map(([, text]) => text);
   return [
-    ...kernel.enable.map((extension) => `enable ${extension};`),
-    `alias f32v = ${wgslType("f32v", width)};`,
-    `alias u32v = ${wgslType("u32v", width)};`,
+    ...extensions.map((extension) => `enable ${extension};`),
+    `alias f32v = ${wgslType("f32", width)};`,
+    `alias u32v = ${wgslType("u32", width)};`,
     uniformStruct(dispatch),
-    ...bindingsOf(dispatch).map(declareBinding),
+    ...bindings.map(declareBinding),
     ...helpers,
     ...epilogue.operands.flatMap(stridedIndex),
     ...mapFunctions(epilogue),
-    ...stores(kernel, epilogue, width),
+    ...stores(dispatch, bindings.slice(bindings.length - dispatch.outputs.length)),
     body.trim(),
     entryPoint(kernel, kernel.workgroup(constants)),
   ].join("\n");
@@ -127,8 +141,27 @@ export function workgroupsOf(dispatch: Dispatch): readonly [number, number, numb
   return typeof dispatch.extent === "number" ? linearGrid(dispatch).groups : dispatch.extent;
 }
 
-function operandElement({ access }: Operand, width: Width): string {
-  return access === "same" || access === "cycle" ? wgslType("f32v", width) : "f32";
+/** Every `name[index]` of a half-precision binding becomes f32 as it is read, so that no kernel knows of it. */
+function widenReads(source: string, halves: readonly Binding[]): string {
+  let widened = source;
+  for (const { name, lanes } of halves) {
+    const read = new RegExp(`\\b${name}\\[`, "g");
+    for (let match = read.exec(widened); match; match = read.exec(widened)) {
+      const end = closingBracket(widened, read.lastIndex);
+      const type = wgslType("f32", lanes);
+      widened = `${widened.slice(0, match.index)}${type}(${widened.slice(match.index, end)})${widened.slice(end)}`;
+      read.lastIndex += type.length + 1; // on into the index, which may hold another read
+    }
+  }
+  return widened;
+}
+
+/** Just behind the bracket that closes the one before `start`. */
+function closingBracket(source: string, start: number): number {
+  let open = 1;
+  let at = start;
+  for (; open > 0; at++) open += source[at] === "[" ? 1 : source[at] === "]" ? -1 : 0;
+  return at;
 }
 
 function uniformStruct(dispatch: Dispatch): string {
@@ -138,9 +171,9 @@ function uniformStruct(dispatch: Dispatch): string {
   return `struct Uniforms { ${fields} }\n@group(0) @binding(0) var<uniform> u: Uniforms;`;
 }
 
-function declareBinding({ name, element, writable }: Binding, position: number): string {
+function declareBinding({ name, dtype, lanes, writable }: Binding, position: number): string {
   const access = writable ? "read_write" : "read";
-  return `@group(0) @binding(${position + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
+  return `@group(0) @binding(${position + 1}) var<storage, ${access}> ${name}: array<${wgslType(dtype, lanes)}>;`;
 }
 
 function mapFunctions({ steps }: MapProgram): string[] {
@@ -151,27 +184,31 @@ function mapFunctions({ steps }: MapProgram): string[] {
   });
 }
 
-function stores(kernel: Kernel, epilogue: MapProgram, width: Width): string[] {
-  return Object.entries(kernel.outputs).map(([name, type], position) => {
+/** One store function for each output; the fused work is part of the first. */
+function stores({ epilogue }: Dispatch, outputs: readonly Binding[]): string[] {
+  return outputs.map(({ name, dtype, lanes }, position) => {
     const steps = position === 0 ? epilogue.steps : [];
     const lines = steps.map(({ call, arguments: args }, index) => {
       const values = args.map((argument) => readArgument(argument, epilogue.operands));
       return `  let v${index + 1} = map_${call.name}(${values.join(", ")});`;
     });
-    const signature = `fn store_${name}(i: u32, v0: ${wgslType(type, width)})`;
-    return [`${signature} {`, ...lines, `  ${name}[i] = v${steps.length};`, "}"].join("\n");
+    const half = dtype === "f16";
+    const signature = `fn store_${name}(i: u32, v0: ${wgslType(half ? "f32" : dtype, lanes)})`;
+    const value = half ? `${wgslType("f16", lanes)}(v${steps.length})` : `v${steps.length}`;
+    return [`${signature} {`, ...lines, `  ${name}[i] = ${value};`, "}"].join("\n");
   });
 }
 
 function readArgument(argument: MapArgument, operands: readonly Operand[]): string {
   if ("step" in argument) return `v${argument.step}`;
   const k = argument.operand;
-  const { access } = operands[k]!;
+  const { access, tensor } = operands[k]!;
+  const widen = (read: string) => (tensor.dtype === "f16" ? `f32v(${read})` : read);
   switch (access) {
     case "same":
-      return `e${k}[i]`;
+      return widen(`e${k}[i]`);
     case "cycle":
-      return `e${k}[i % u.e${k}_0]`;
+      return widen(`e${k}[i % u.e${k}_0]`);
     case "scalar":
       return `f32v(e${k}[0])`;
     case "repeat":

@@ -39,7 +39,7 @@ function loadsOf({ lanes, rows, columns, width }: SubgroupBlock) {
 export const subgroupContraction = defineKernel({
   name: "contraction.subgroup",
   inputs: { x: "f32", w: "f32v", bias: "f32v" },
-  outputs: { c: "f32v" },
+  outputs: { c: "realv" },
   uniforms: contractionUniforms,
   enable: ["subgroups"],
   grid: "groups",

@@ -20,7 +20,7 @@ const INVOCATIONS = 256;
 export const tiledContraction = defineKernel({
   name: "contraction.tiled",
   inputs: { x: "f32", w: "f32", bias: "f32" },
-  outputs: { c: "f32v" },
+  outputs: { c: "realv" },
   uniforms: contractionUniforms,
   grid: "groups",
   workgroup: INVOCATIONS,

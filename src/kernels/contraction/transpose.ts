@@ -8,7 +8,7 @@ import { defineKernel, run, type Tensor } from "../../tensor/index.ts";
 const kernel = defineKernel({
   name: "contraction.transpose",
   inputs: { x: "f32v" },
-  outputs: { t: "f32v" },
+  outputs: { t: "realv" },
   uniforms: { rows: "u32", columns: "u32" },
   wgsl: /* wgsl */ `
     fn run(block: u32) {                                   // one thread per block of 4 × 4; rows and columns in fours
