@@ -11,5 +11,13 @@ export type {
   Parameter,
 } from "./layer.ts";
 export * from "./layers/index.ts";
-export { build, Model, parametersOf, type ModelOptions, type ParameterChunk } from "./model.ts";
+export {
+  build,
+  learnableRanges,
+  Model,
+  parametersOf,
+  viewsOf,
+  type ModelOptions,
+  type ParameterChunk,
+} from "./model.ts";
 export { adam, sgd, type Optimizer } from "./optimizers.ts";

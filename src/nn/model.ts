@@ -34,19 +34,16 @@ export interface ModelOptions {
 }
 
 /**
- * Parameters of one flat buffer, and a buffer of the same layout for their gradients: an optimiser updates them all in
- * one dispatch. A model has one chunk, or several where the adapter's bindings are too small for one.
+ * Parameters that lie side by side in one flat buffer, so that an optimiser updates them all in one dispatch. A model has
+ * one chunk for what can be learnt and one for running statistics, or several where the adapter's bindings are small.
  */
 export interface ParameterChunk {
   readonly parameters: readonly Parameter[];
   readonly values: Tensor;
-  readonly gradients: Tensor;
-  /** Views of `gradients`, one for each parameter. */
-  readonly gradientViews: readonly Tensor[];
 }
 
-/** Elements between the starts of two parameters are a multiple of this, because bindings must be aligned. */
-const ALIGNMENT = BINDING_ALIGNMENT / bytesPerElement("f32");
+/** Elements between the starts of two parameters are a multiple of this: bindings must be aligned, even of half the size. */
+const ALIGNMENT = BINDING_ALIGNMENT / bytesPerElement("f16");
 
 /** Streams of random numbers below this one belong to steps, from here on to initial values. */
 const INITIAL_STREAM = 1 << 16;
@@ -119,28 +116,69 @@ export function parametersOf(architecture: Layer, input: Shape): readonly Pick<P
   return builder.parameters;
 }
 
-/** Flat buffers for parameters, in order, each as large as one binding allows. */
+/** Flat buffers for parameters, each as large as one binding allows. What cannot be learnt has its own. */
 function layOut(device: Device, parameters: readonly Parameter[]): ParameterChunk[] {
   const limit = device.gpu.limits.maxStorageBufferBindingSize / bytesPerElement("f32");
-  const chunks: { offset: number; parameter: Parameter }[][] = [];
-  let used = Number.POSITIVE_INFINITY;
-  for (const parameter of parameters) {
-    const room = Math.ceil(sizeOf(parameter.shape) / ALIGNMENT) * ALIGNMENT;
-    if (used + room > limit) {
-      chunks.push([]);
-      used = 0;
+  const groups: Parameter[][] = [];
+  for (const trainable of [true, false]) {
+    let used = Number.POSITIVE_INFINITY;
+    for (const parameter of parameters.filter((each) => each.trainable === trainable)) {
+      if (used + roomOf(parameter) > limit) {
+        groups.push([]);
+        used = 0;
+      }
+      groups.at(-1)!.push(parameter);
+      used += roomOf(parameter);
     }
-    chunks.at(-1)!.push({ offset: used, parameter });
-    used += room;
   }
-  return chunks.map((places) => {
-    const last = places.at(-1)!;
-    const size = last.offset + Math.ceil(sizeOf(last.parameter.shape) / ALIGNMENT) * ALIGNMENT;
-    const [values, gradients] = [keep(device.zeros([size])), keep(device.zeros([size]))];
-    const view = (flat: Tensor, { offset, parameter }: (typeof places)[number]) =>
-      new Tensor(device, parameter.shape, "f32", flat.storage, offset * bytesPerElement("f32"));
-    for (const place of places) place.parameter.tensor = view(values, place);
-    const gradientViews = places.map((place) => view(gradients, place));
-    return { parameters: places.map(({ parameter }) => parameter), values, gradients, gradientViews };
+  return groups.map((group) => placeIn(keep(device.zeros([roomOfAll(group)])), group));
+}
+
+/** Elements that a parameter takes in a flat buffer. */
+function roomOf({ shape }: Pick<Parameter, "shape">): number {
+  return Math.ceil(sizeOf(shape) / ALIGNMENT) * ALIGNMENT;
+}
+
+function roomOfAll(parameters: readonly Parameter[]): number {
+  return parameters.reduce((sum, parameter) => sum + roomOf(parameter), 0);
+}
+
+/** Makes each parameter a view of `values`. */
+function placeIn(values: Tensor, parameters: readonly Parameter[]): ParameterChunk {
+  const views = viewsOf(values, parameters);
+  parameters.forEach((parameter, index) => {
+    parameter.tensor = views[index]!;
+  });
+  return { parameters, values };
+}
+
+/** Views of a flat tensor, one for each of these parameters, in order. It may be stored in any precision. */
+export function viewsOf(flat: Tensor, parameters: readonly Parameter[]): Tensor[] {
+  let start = 0;
+  return parameters.map((parameter) => {
+    const offset = flat.byteOffset + start * bytesPerElement(flat.dtype);
+    start += roomOf(parameter);
+    return new Tensor(flat.device, parameter.shape, flat.dtype, flat.storage, offset);
+  });
+}
+
+/** What training changes: the runs of neighbouring parameters that are neither statistics nor frozen. */
+export function learnableRanges(model: Model): ParameterChunk[] {
+  return model.chunks.flatMap(({ parameters, values }) => {
+    const ranges: { start: number; parameters: Parameter[] }[] = [];
+    let start = 0;
+    let open = false;
+    for (const parameter of parameters) {
+      const learns = parameter.trainable && !parameter.frozen;
+      if (learns && !open) ranges.push({ start, parameters: [] });
+      if (learns) ranges.at(-1)!.parameters.push(parameter);
+      open = learns;
+      start += roomOf(parameter);
+    }
+    return ranges.map((range) => {
+      const offset = values.byteOffset + range.start * bytesPerElement("f32");
+      const size = roomOfAll(range.parameters);
+      return { parameters: range.parameters, values: new Tensor(values.device, [size], "f32", values.storage, offset) };
+    });
   });
 }

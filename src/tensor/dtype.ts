@@ -43,7 +43,7 @@ export function wgslType(dtype: Dtype, lanes: 1 | 4): string {
 }
 
 /** The array type that holds a tensor's values on the CPU. */
-export function arrayTypeOf(dtype: Dtype) {
+export function arrayTypeOf(dtype: Dtype): typeof Float32Array | typeof Uint32Array | typeof Int32Array {
   return dtype === "u32" ? Uint32Array : dtype === "i32" ? Int32Array : Float32Array;
 }
 
@@ -54,5 +54,5 @@ export function decode(dtype: Dtype, bytes: ArrayBuffer): TypedArray {
 
 /** Values → what the GPU holds, padded to the four bytes that a write needs. */
 export function encode(dtype: Dtype, values: TypedArray): TypedArray | Uint16Array<ArrayBuffer> {
-  return dtype === "f16" ? toHalf(values as Float32Array) : values;
+  return dtype === "f16" ? toHalf(values) : values;
 }

@@ -1,6 +1,13 @@
 /** The compiled training step, and the state on the GPU that it reads and advances. */
 import { advance, gatherBatch, softmaxCrossEntropy, tally, type BatchPlace, type RandomKey } from "../kernels/index.ts";
-import type { CallContext, Model, Optimizer } from "../nn/index.ts";
+import {
+  learnableRanges,
+  viewsOf,
+  type CallContext,
+  type Model,
+  type Optimizer,
+  type ParameterChunk,
+} from "../nn/index.ts";
 import { compile, copyInto, valueAndGradients, type Program, type Tensor } from "../tensor/index.ts";
 import type { Hold, ResidentDataset } from "./residentDataset.ts";
 
@@ -16,8 +23,14 @@ export interface TrainingState {
   readonly learningRate: Tensor;
   /** Sums of loss, hits and rows since the epoch began, `[3]`. */
   readonly totals: Tensor;
-  /** The optimiser's buffers, for each chunk of parameters. */
-  readonly slots: readonly Readonly<Record<string, Tensor>>[];
+  /** What is learnt, with its gradients and the optimiser's buffers. */
+  readonly learnt: readonly LearntRange[];
+}
+
+/** Neighbouring parameters, and flat buffers of the same layout. */
+export interface LearntRange extends ParameterChunk {
+  readonly gradients: Tensor;
+  readonly slots: Readonly<Record<string, Tensor>>;
 }
 
 export function createState(model: Model, optimizer: Optimizer, images: number, hold: Hold): TrainingState {
@@ -28,9 +41,12 @@ export function createState(model: Model, optimizer: Optimizer, images: number, 
     order: hold(device.zeros([images], "u32")),
     learningRate: hold(device.tensor([optimizer.learningRate])),
     totals: hold(device.zeros([3])),
-    slots: model.chunks.map(({ values }) =>
-      Object.fromEntries(optimizer.slots.map((slot) => [slot, hold(device.zeros(values.shape))])),
-    ),
+    learnt: learnableRanges(model).map(({ parameters, values }) => ({
+      parameters,
+      values,
+      gradients: hold(device.zeros(values.shape)),
+      slots: Object.fromEntries(optimizer.slots.map((slot) => [slot, hold(device.zeros(values.shape))])),
+    })),
   };
 }
 
@@ -45,11 +61,9 @@ export function compileStep(
 ): Promise<Program<null>> {
   const random = (layer: number): RandomKey => ({ seed, layer, step: state.step });
   const context: CallContext = { training: true, random };
-  const chunks = model.chunks.filter(({ parameters }) => parameters.some(({ trainable }) => trainable));
-  const trainable = chunks.flatMap(({ parameters }) => parameters.filter((parameter) => parameter.trainable));
-  const places = new Map(
-    chunks.flatMap(({ parameters, gradientViews }) => parameters.map((p, k) => [p, gradientViews[k]!])),
-  );
+  const { learnt, learningRate: rate } = state;
+  const variables = learnt.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor));
+  const places = learnt.flatMap(({ parameters, gradients }) => viewsOf(gradients, parameters));
   return compile(model.device, [], () => {
     const { x, y } = gatherBatch(data, place, model.normalisation);
     const forward = () => {
@@ -58,17 +72,11 @@ export function compileStep(
       tally(state.totals, loss, logits, y);
       return loss;
     };
-    const { gradients } = valueAndGradients(
-      forward,
-      trainable.map(({ tensor }) => tensor),
-    );
-    trainable.forEach((parameter, index) => copyInto(gradients[index]!, places.get(parameter)!));
-    const { learningRate: rate, step } = state;
-    model.chunks.forEach((chunk, index) => {
-      if (chunks.includes(chunk)) {
-        optimizer.step(chunk.values, state.slots[index]!, { gradients: chunk.gradients, rate, step });
-      }
-    });
+    const { gradients } = valueAndGradients(forward, variables);
+    gradients.forEach((gradient, index) => copyInto(gradient, places[index]!));
+    for (const range of learnt) {
+      optimizer.step(range.values, range.slots, { gradients: range.gradients, rate, step: state.step });
+    }
     advance(state.step);
     advance(state.cursor);
     return null;
