@@ -5,7 +5,9 @@ import type { Device } from "./device.ts";
 import { arrayTypeOf, type TypedArray } from "./dtype.ts";
 import { readsOf } from "./graph.ts";
 import type { Dispatch } from "./kernel.ts";
+import { explainKernels } from "./explain.ts";
 import { timeSteps } from "./profile.ts";
+import { rooflineOf } from "./roofline.ts";
 import { formatShape } from "./shape.ts";
 import type { Storage, Tensor } from "./tensor.ts";
 import { workgroupsOf } from "./wgsl.ts";
@@ -23,13 +25,16 @@ export interface KernelReport {
   readonly fused: readonly string[];
   readonly workgroups: readonly [number, number, number];
   readonly flops: number;
-  /** Bytes of all bindings, each counted once. */
+  /** Tensors that it reads and writes, and their bytes, each counted once. */
+  readonly buffers: number;
   readonly bytes: number;
 }
 
 /** A kernel's report, and how long it took. */
 export interface KernelTime extends KernelReport {
   readonly milliseconds: number;
+  /** The least time that this adapter could take for these operations and bytes, as a share of the time it took. */
+  readonly roofline: number;
 }
 
 export class Program<T> {
@@ -96,37 +101,41 @@ export class Program<T> {
         fused: epilogue.steps.map(({ call }) => call.name),
         workgroups,
         flops: kernel.flops(threads, uniforms, dispatch.constants),
-        bytes: bytesOf(dispatch),
+        ...trafficOf(dispatch),
       };
     });
   }
 
-  /**
-   * Runs the program and times each kernel by itself. State that the program advances is advanced as by `run`; by more
-   * where the device has no timestamps, because the clock needs repeated runs.
-   */
-  async profile(): Promise<KernelTime[]> {
+  /** Milliseconds of each kernel in one run, by itself. */
+  async times(): Promise<number[]> {
     this.#check();
     this.device.flush();
     const times = await timeSteps(this.device, this.#steps);
     this.device.check();
-    return this.kernels().map((kernel, index) => Object.assign(kernel, { milliseconds: times[index]! }));
+    return times;
   }
 
-  /** The list of kernels as a table for people. */
-  explain(): string {
-    const rows = this.kernels().map(({ name, fused, workgroups, flops, bytes }, index) =>
-      [
-        String(index + 1).padStart(3),
-        [name, ...fused].join(" + ").padEnd(48),
-        workgroups.join("×").padStart(12),
-        `${(flops / 1e6).toFixed(2)} MFLOP`.padStart(15),
-        `${(bytes / 2 ** 20).toFixed(2)} MiB`.padStart(12),
-      ].join("  "),
-    );
-    const { planned, unshared } = this.memory;
-    const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-    return [...rows, `intermediates: ${mib(planned)} planned, ${mib(unshared)} without sharing`].join("\n");
+  /**
+   * Runs the program, times each kernel by itself, and holds it against what the adapter can do at best. State that the
+   * program advances is advanced as by `run`; by more where the device has no timestamps, because the clock needs
+   * repeated runs.
+   */
+  async profile(): Promise<KernelTime[]> {
+    const best = await rooflineOf(this.device);
+    const times = await this.times();
+    return this.kernels().map((kernel, index) => {
+      const milliseconds = times[index]!;
+      const least = 1000 * Math.max(kernel.flops / best.flops, kernel.bytes / best.bytes);
+      return Object.assign(kernel, {
+        milliseconds,
+        roofline: milliseconds > 0 ? Math.min(1, least / milliseconds) : 0,
+      });
+    });
+  }
+
+  /** The list of kernels as a table for people; with `await program.profile()`, their times as well. */
+  explain(times: readonly KernelTime[] | null = null): string {
+    return explainKernels(times ?? this.kernels(), this.memory);
   }
 
   /** Frees the program's memory, its outputs included. */
@@ -169,7 +178,7 @@ export class Program<T> {
   }
 }
 
-function bytesOf(dispatch: Dispatch): number {
+function trafficOf(dispatch: Dispatch): { buffers: number; bytes: number } {
   const places = new Map([...readsOf(dispatch), ...dispatch.outputs].map((tensor) => [tensor.storage, tensor.bytes]));
-  return [...places.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return { buffers: places.size, bytes: [...places.values()].reduce((sum, bytes) => sum + bytes, 0) };
 }

@@ -284,7 +284,18 @@ tests("a report names kernels, work and memory", async () => {
   assert.is(product!.bytes, 4 * (64 * 32 + 32 * 16 + 64 * 16));
   assert.is(last!.name, "softmax");
   assert.equal(program.memory, { planned: 4 * 64 * 16, unshared: 4 * 64 * 16 });
-  assert.match(program.explain(), /1 {2}contraction\.\w+ \+ relu .*0\.07 MFLOP/);
+  assert.match(program.explain(), /^ {2}1 .* 3 {6}0\.01 {7}0\.07 {2}contraction\.\w+ \+ relu$/m);
+});
+
+tests("a profile adds times and what the adapter could do at best", async () => {
+  const [a, b] = [random([256, 256]), random([256, 256], 2)];
+  const program = await compile(device, [], () => matmul(a, b));
+  const times = await program.profile();
+  for (const { milliseconds, roofline } of times) {
+    assert.ok(milliseconds >= 0 && roofline >= 0 && roofline <= 1, `${milliseconds} ms, ${roofline}`);
+  }
+  assert.match(program.explain(times), /roofline {2}kernel/);
+  assert.match(program.explain(times), / % {2}contraction\.\w+$/m);
 });
 
 tests.run();
