@@ -1,5 +1,5 @@
 /** `--profile`: where the time of a training step goes, kernel by kernel. */
-import type { Device, KernelTime } from "../src/tensor/index.ts";
+import { profile, type Device, type KernelTime } from "../src/tensor/index.ts";
 import { trainingSetup, type NetworkName } from "./networks.ts";
 import { midmean } from "./statistics.ts";
 
@@ -11,13 +11,14 @@ export async function profileTable(device: Device, network: NetworkName, rounds:
   program.run([], WARM_UP);
   await device.idle();
   const runs: KernelTime[][] = [];
-  for (let round = 0; round < rounds; round++) runs.push(await program.profile());
+  for (let round = 0; round < rounds; round++) runs.push(await profile(program));
   const mean = (index: number, of: (kernel: KernelTime) => number) => midmean(runs.map((run) => of(run[index]!)));
-  const kernels = runs[0]!.map((kernel, index) => ({
-    ...kernel,
-    milliseconds: mean(index, ({ milliseconds }) => milliseconds),
-    roofline: mean(index, ({ roofline }) => roofline),
-  }));
+  const kernels = runs[0]!.map((kernel, index) =>
+    Object.assign(kernel, {
+      milliseconds: mean(index, ({ milliseconds }) => milliseconds),
+      roofline: mean(index, ({ roofline }) => roofline),
+    }),
+  );
   program.dispose();
   const means = device.gpu.features.has("timestamp-query") ? "timestamps" : "the clock, each kernel repeated";
   return `${network} training step, by ${means}, means of the middle half of ${rounds} steps\n${program.explain(kernels)}`;

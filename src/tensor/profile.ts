@@ -1,76 +1,100 @@
-/** How long each dispatch of a program takes on the GPU: by timestamps where the device has them, else by the clock. */
+/**
+ * What an adapter can do at best: arithmetic of a kernel that only multiplies and adds, and bytes of one that only copies.
+ * A kernel can be no faster than the slower of the two demands it makes (Williams, Waterman and Patterson, "Roofline",
+ * 2009), so the share of that bound tells how much is left to gain.
+ */
+import { compile } from "./compile.ts";
 import type { Device } from "./device.ts";
-import type { Step } from "./program.ts";
+import { defineKernel } from "./kernel.ts";
+import type { KernelTime, Program } from "./program.ts";
+import { COPY, run, runMap } from "./run.ts";
+import type { Tensor } from "./tensor.ts";
 
-// GPUBufferUsage and GPUMapMode by value: the globals of those names exist in pages but not in Node.
-const MAP_READ = 0x1;
-const COPY_SRC = 0x4;
-const COPY_DST = 0x8;
-const QUERY_RESOLVE = 0x200;
+interface Roofline {
+  /** Floating point operations a second. */
+  readonly flops: number;
+  /** Bytes a second, read and written together. */
+  readonly bytes: number;
+}
 
-const BYTES_PER_QUERY = 8;
-/** WebGPU allows 4096 queries in a set; a step takes two. */
-const STEPS_PER_SET = 2048;
-/** Runs of a step in one submit when only the clock can tell. */
-const REPEATS = 8;
+const LOOPS = 128;
+/** Multiply-adds that do not wait for each other, and how often they are written out: a turn of the loop is not free. */
+const CHAINS = 4;
+const UNROLLED = 16;
 
-/** Milliseconds of each step. All run in order, once or more, each in a pass of its own. */
-export async function timeSteps(device: Device, steps: readonly Step[]): Promise<number[]> {
-  if (!device.gpu.features.has("timestamp-query")) return byClock(device, steps);
-  const times: number[] = [];
-  for (let first = 0; first < steps.length; first += STEPS_PER_SET) {
-    times.push(...(await byTimestamps(device, steps.slice(first, first + STEPS_PER_SET))));
+const chains = (piece: (k: number) => string, separator = " ") =>
+  Array.from({ length: CHAINS }, (_, k) => piece(k)).join(separator);
+
+const multiplyAdds = defineKernel({
+  name: "roofline.multiplyAdds",
+  inputs: { x: "f32v" },
+  outputs: { y: "f32v" },
+  uniforms: { loops: "u32" },
+  wgsl: /* wgsl */ `
+    fn run(i: u32) {
+      let a = x[i]; let b = x[0]; let loops = u.loops;     // known on the GPU only
+      ${chains((k) => `var s${k} = a + ${k}.0;`)}
+      for (var turn = 0u; turn < loops; turn++) {
+        ${chains((k) => `s${k} = fma(s${k}, a, b);`).repeat(UNROLLED)}
+      }
+      store_y(i, ${chains((k) => `s${k}`, " + ")});
+    }`,
+  flops: (threads, u) => threads * 4 * 2 * CHAINS * UNROLLED * u.loops,
+});
+
+/** Elements that keep every core busy, and those of a copy that no cache holds. */
+const sizesFor = (device: Device) =>
+  device.isSoftware ? { arithmetic: 2 ** 14, copy: 2 ** 23 } : { arithmetic: 2 ** 20, copy: 2 ** 26 };
+
+const known = new WeakMap<Device, Promise<Roofline>>();
+
+/** Measured once for each device, in well under a second. */
+function rooflineOf(device: Device): Promise<Roofline> {
+  const measured = known.get(device) ?? measure(device);
+  known.set(device, measured);
+  return measured;
+}
+
+async function measure(device: Device): Promise<Roofline> {
+  const { arithmetic, copy } = sizesFor(device);
+  const constants = { width: 4 };
+  const compute = (x: Tensor) => run(multiplyAdds, { x }, { y: x.shape }, { loops: LOOPS }, { constants }).y;
+  const flops = await best(device, arithmetic, compute, (kernel) => kernel.flops);
+  const bytes = await best(
+    device,
+    copy,
+    (x) => runMap(COPY, [x], x.shape),
+    (kernel) => kernel.bytes,
+  );
+  return { flops, bytes };
+}
+
+/** The most of something that a one-kernel program did in a second, in a few runs. */
+async function best(
+  device: Device,
+  size: number,
+  step: (x: Tensor) => Tensor,
+  amount: (kernel: { flops: number; bytes: number }) => number,
+): Promise<number> {
+  const program = await compile(device, [{ shape: [size] }], step);
+  program.run();
+  await device.idle();
+  let most = 0;
+  for (let round = 0; round < 5; round++) {
+    const [milliseconds] = await program.times();
+    if (milliseconds! > 0) most = Math.max(most, (1000 * amount(program.kernels()[0]!)) / milliseconds!);
   }
-  return times;
+  program.dispose();
+  return most;
 }
 
-function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: Step): void {
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-}
-
-async function byTimestamps(device: Device, steps: readonly Step[]): Promise<number[]> {
-  const { gpu } = device;
-  const count = steps.length * 2;
-  const size = count * BYTES_PER_QUERY;
-  const querySet = gpu.createQuerySet({ type: "timestamp", count });
-  const resolved = gpu.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC, label: "timestamps" });
-  const staging = gpu.createBuffer({ size, usage: MAP_READ | COPY_DST, label: "timestamps" });
-  const encoder = gpu.createCommandEncoder();
-  steps.forEach((step, index) => {
-    const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 };
-    const pass = encoder.beginComputePass({ timestampWrites });
-    dispatch(pass, step);
-    pass.end();
+/** Runs a program, times each kernel by itself, and holds it against what the adapter can do at best. */
+export async function profile(program: Program<unknown>): Promise<KernelTime[]> {
+  const { flops, bytes } = await rooflineOf(program.device);
+  const times = await program.times();
+  return program.kernels().map((kernel, index) => {
+    const milliseconds = times[index]!;
+    const least = 1000 * Math.max(kernel.flops / flops, kernel.bytes / bytes);
+    return Object.assign(kernel, { milliseconds, roofline: milliseconds > 0 ? Math.min(1, least / milliseconds) : 0 });
   });
-  encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
-  gpu.queue.submit([encoder.finish()]);
-  await device.wait(staging.mapAsync(MAP_READ));
-  const nanoseconds = new BigUint64Array(staging.getMappedRange().slice(0));
-  for (const made of [staging, resolved, querySet]) made.destroy();
-  return steps.map((_, index) => Number(nanoseconds[2 * index + 1]! - nanoseconds[2 * index]!) / 1e6);
-}
-
-/** The time of many runs less that of one: what a submit costs by itself falls out. */
-async function byClock(device: Device, steps: readonly Step[]): Promise<number[]> {
-  const times: number[] = [];
-  for (const step of steps) {
-    const one = await submitted(device, step, 1);
-    const many = await submitted(device, step, 1 + REPEATS);
-    times.push(Math.max(0, many - one) / REPEATS);
-  }
-  return times;
-}
-
-async function submitted(device: Device, step: Step, times: number): Promise<number> {
-  const encoder = device.gpu.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (let turn = 0; turn < times; turn++) dispatch(pass, step);
-  pass.end();
-  const began = performance.now();
-  device.gpu.queue.submit([encoder.finish()]);
-  await device.wait(device.gpu.queue.onSubmittedWorkDone());
-  return performance.now() - began;
 }

@@ -6,8 +6,7 @@ import { arrayTypeOf, type TypedArray } from "./dtype.ts";
 import { readsOf } from "./graph.ts";
 import type { Dispatch } from "./kernel.ts";
 import { explainKernels } from "./explain.ts";
-import { timeSteps } from "./profile.ts";
-import { rooflineOf } from "./roofline.ts";
+import { timeSteps } from "./timestamps.ts";
 import { formatShape } from "./shape.ts";
 import type { Storage, Tensor } from "./tensor.ts";
 import { workgroupsOf } from "./wgsl.ts";
@@ -106,7 +105,10 @@ export class Program<T> {
     });
   }
 
-  /** Milliseconds of each kernel in one run, by itself. */
+  /**
+   * Milliseconds of each kernel in one run, each by itself. State that the program advances is advanced as by `run`; by
+   * more where the device has no timestamps, because the clock needs repeated runs.
+   */
   async times(): Promise<number[]> {
     this.#check();
     this.device.flush();
@@ -115,25 +117,7 @@ export class Program<T> {
     return times;
   }
 
-  /**
-   * Runs the program, times each kernel by itself, and holds it against what the adapter can do at best. State that the
-   * program advances is advanced as by `run`; by more where the device has no timestamps, because the clock needs
-   * repeated runs.
-   */
-  async profile(): Promise<KernelTime[]> {
-    const best = await rooflineOf(this.device);
-    const times = await this.times();
-    return this.kernels().map((kernel, index) => {
-      const milliseconds = times[index]!;
-      const least = 1000 * Math.max(kernel.flops / best.flops, kernel.bytes / best.bytes);
-      return Object.assign(kernel, {
-        milliseconds,
-        roofline: milliseconds > 0 ? Math.min(1, least / milliseconds) : 0,
-      });
-    });
-  }
-
-  /** The list of kernels as a table for people; with `await program.profile()`, their times as well. */
+  /** The list of kernels as a table for people; with `await profile(program)`, their times as well. */
   explain(times: readonly KernelTime[] | null = null): string {
     return explainKernels(times ?? this.kernels(), this.memory);
   }

@@ -8,6 +8,8 @@ import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 
 export interface RunOptions {
+  /** What errors name: the operation that the user called. Default: the kernel. */
+  readonly where?: string;
   readonly constants?: Constants;
   /** Tensors changed in place, in the order of the kernel's `updates`. */
   readonly updates?: readonly Tensor[];
@@ -38,7 +40,7 @@ export function run<I extends string, O extends string, U extends string>(
   const epilogue = options.epilogue ?? IDENTITY;
   const operands = epilogue.operands.map(({ tensor }) => tensor);
   const device = deviceOf([...sources, ...updates, ...operands]);
-  const where = kernel.name === mapKernel.name ? epilogue.steps[0]!.call.name : kernel.name;
+  const where = options.where ?? (kernel.name === mapKernel.name ? epilogue.steps[0]!.call.name : kernel.name);
   checkDtypes(where, sources, Object.values(kernel.inputs));
   checkDtypes(where, updates, Object.values(kernel.updates));
   checkDtypes(
@@ -54,9 +56,9 @@ export function run<I extends string, O extends string, U extends string>(
       checkDtypes(where, [wanted], [binding]);
       return wanted;
     }
-    checkShape(kernel.name, wanted);
+    checkShape(where, wanted);
     const dtype = binding.startsWith("real") ? (options.dtype ?? realType(sources, epilogue)) : computeType(binding);
-    const storage = device.executor.allocate(sizeOf(wanted) * bytesPerElement(dtype), kernel.name);
+    const storage = device.executor.allocate(sizeOf(wanted) * bytesPerElement(dtype), where);
     return new Tensor(device, wanted, dtype, storage);
   });
   const dispatch: Dispatch = {
@@ -66,7 +68,7 @@ export function run<I extends string, O extends string, U extends string>(
     updates,
     outputs: made,
     uniforms,
-    extent: options.groups ?? options.threads ?? threadsFor(made[0], widthOf(constants), kernel.name),
+    extent: options.groups ?? options.threads ?? threadsFor(made[0], widthOf(constants), where),
     epilogue,
   };
   device.executor.dispatch(dispatch);
@@ -95,10 +97,10 @@ function deviceOf([first]: readonly Tensor[]): Device {
   return first.device;
 }
 
-function threadsFor(output: Tensor | undefined, width: Width, kernel: string): number {
-  if (!output) throw new Error(`kernel ${kernel} has no output: say how many threads it runs`);
+function threadsFor(output: Tensor | undefined, width: Width, where: string): number {
+  if (!output) throw new Error(`${where} has no output: say how many threads it runs`);
   if (output.size % width === 0) return output.size / width;
-  throw new ShapeError({ where: kernel, expected: `a multiple of ${width} elements`, got: formatShape(output.shape) });
+  throw new ShapeError({ where, expected: `a multiple of ${width} elements`, got: formatShape(output.shape) });
 }
 
 /** The kernel of all element-wise work: the value comes from its epilogue. */
@@ -114,6 +116,8 @@ export interface MapOptions {
   readonly into?: Tensor;
   /** Of the result; default: that of the first operand that is not broadcast. */
   readonly dtype?: Dtype;
+  /** What errors name. Default: the function. */
+  readonly where?: string;
 }
 
 /** Applies a function to tensors that broadcast to `shape`. */
@@ -127,11 +131,11 @@ export function runMapOn(
   call: MapFunction,
   operands: readonly Operand[],
   shape: Shape,
-  { into, dtype }: MapOptions = {},
+  { into, ...options }: MapOptions = {},
 ): Tensor {
   const width = mapWidth({ steps: [], operands }, sizeOf(shape));
   const epilogue = { steps: [{ call, arguments: operands.map((_, operand) => ({ operand })) }], operands };
-  return run(mapKernel, {}, { y: into ?? shape }, {}, { constants: { width }, epilogue, ...(dtype && { dtype }) }).y;
+  return run(mapKernel, {}, { y: into ?? shape }, {}, { constants: { width }, epilogue, ...options }).y;
 }
 
 /** Four lanes where every operand can be read in fours. */

@@ -290,7 +290,7 @@ tests("a report names kernels, work and memory", async () => {
 tests("a profile adds times and what the adapter could do at best", async () => {
   const [a, b] = [random([256, 256]), random([256, 256], 2)];
   const program = await compile(device, [], () => matmul(a, b));
-  const times = await program.profile();
+  const times = await profile(program);
   for (const { milliseconds, roofline } of times) {
     assert.ok(milliseconds >= 0 && roofline >= 0 && roofline <= 1, `${milliseconds} ms, ${roofline}`);
   }
