@@ -26,6 +26,7 @@ import {
   Tensor,
   valueAndGradients,
   type Program,
+  profile,
 } from "../../src/tensor/index.ts";
 import { values } from "../reference/generate.ts";
 import { device, deviceSuite } from "./device.ts";
