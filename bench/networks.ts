@@ -3,7 +3,8 @@ import { syntheticGarments, type ImageDataset } from "../src/data/index.ts";
 import { adam, build, conv2d, dense, flatten, maxPool2d, sequential, type Layer, type Model } from "../src/nn/index.ts";
 import { keep, type Device, type Program } from "../src/tensor/index.ts";
 import { upload, type Hold } from "../src/train/residentDataset.ts";
-import { compileStep, createState, type TrainingState } from "../src/train/trainingStep.ts";
+import { createState, type TrainingState } from "../src/train/trainingState.ts";
+import { compileStep } from "../src/train/trainingStep.ts";
 
 export type NetworkName = "ConvNet" | "MLP";
 

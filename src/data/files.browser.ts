@@ -1,15 +1,17 @@
 /** Files in a page; see `PlatformFiles`, whose docstrings hold for the functions of the same names here. */
-import { FileError, type FileContent, type PartialFile, type PlatformFiles } from "./files.ts";
+import { fetchFile, fetchStream } from "./fetchStream.ts";
+import { FileError, type FileContent, type FileStream, type PartialFile, type PlatformFiles } from "./files.ts";
 import { md5Hex } from "./md5.ts";
 
 const CACHE_NAME = "trama";
 
 export async function readFile(location: string | URL): Promise<Uint8Array> {
-  const response = await fetch(location).catch((cause: unknown) => {
-    throw unreadable(location, String(cause), cause);
-  });
-  if (!response.ok) throw unreadable(location, `HTTP ${response.status}`);
+  const response = await fetchFile(location);
   return new Uint8Array(await response.arrayBuffer());
+}
+
+export async function streamFile(source: string | URL | Response): Promise<FileStream> {
+  return fetchStream(source);
 }
 
 export async function fileExists(location: string | URL): Promise<boolean> {
@@ -20,7 +22,15 @@ export async function fileExists(location: string | URL): Promise<boolean> {
 }
 
 export async function writeFileAtomic(location: string | URL, _content: FileContent): Promise<void> {
-  throw new FileError({
+  throw noFileSystem(location);
+}
+
+export async function renameFile(location: string | URL, _to: string | URL): Promise<void> {
+  throw noFileSystem(location);
+}
+
+function noFileSystem(location: string | URL): FileError {
+  return new FileError({
     where: String(location),
     expected: "a file system to write to",
     got: "a page",
@@ -120,23 +130,13 @@ function asOwnBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
 }
 
-function unreadable(location: string | URL, got: string, cause?: unknown): FileError {
-  return new FileError(
-    {
-      where: String(location),
-      expected: "to fetch the file",
-      got,
-      advice: "check the address and the server's CORS headers",
-    },
-    { cause },
-  );
-}
-
 // Compile-time proof that this file shows the whole face.
 void ({
   readFile,
+  streamFile,
   fileExists,
   writeFileAtomic,
+  renameFile,
   joinPath,
   environmentVariable,
   cacheDirectory,

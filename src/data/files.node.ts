@@ -5,12 +5,15 @@ import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createGunzip } from "node:zlib";
+import { fetchStream } from "./fetchStream.ts";
 import { fileFault } from "./fileFaults.node.ts";
-import { FileError, type FileContent, type PartialFile, type PlatformFiles } from "./files.ts";
+import { FileError, type FileContent, type FileStream, type PartialFile, type PlatformFiles } from "./files.ts";
 import { openPartialFile } from "./partialFile.node.ts";
 
 /** Large enough that a decompressed data set arrives in hundreds of chunks, small enough to stop a bomb early. */
 const GUNZIP_CHUNK_BYTES = 256 * 1024;
+/** Large enough that a call of the system costs nothing beside the copy, small enough for steady progress. */
+const READ_CHUNK_BYTES = 1024 * 1024;
 
 export async function readFile(location: string | URL): Promise<Uint8Array> {
   const path = pathOf(location);
@@ -18,6 +21,34 @@ export async function readFile(location: string | URL): Promise<Uint8Array> {
     return await readBytes(path);
   } catch (cause) {
     throw fileFault(path, "read", cause);
+  }
+}
+
+export async function streamFile(source: string | URL | Response): Promise<FileStream> {
+  if (source instanceof Response || /^https?:/i.test(String(source))) return fetchStream(source);
+  const path = pathOf(source);
+  try {
+    const found = await stat(path);
+    return { totalBytes: found.isFile() ? found.size : undefined, chunks: chunksOf(path) };
+  } catch (cause) {
+    throw fileFault(path, "read", cause);
+  }
+}
+
+/** Opens the file at the first chunk, so that a stream that nobody reads holds nothing open. */
+async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path);
+    for (;;) {
+      const { bytesRead, buffer } = await handle.read(new Uint8Array(READ_CHUNK_BYTES));
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (cause) {
+    throw fileFault(path, "read", cause);
+  } finally {
+    await handle?.close();
   }
 }
 
@@ -40,6 +71,14 @@ export async function writeFileAtomic(location: string | URL, content: FileConte
     await unlink(temporary).catch(() => undefined);
     throw fileFault(path, "write", cause);
   }
+  await flushFolder(dirname(path));
+}
+
+export async function renameFile(location: string | URL, to: string | URL): Promise<void> {
+  const path = pathOf(to);
+  await rename(pathOf(location), path).catch((cause: unknown) => {
+    throw fileFault(path, "write", cause);
+  });
   await flushFolder(dirname(path));
 }
 
@@ -149,8 +188,10 @@ async function flushFolder(folder: string): Promise<void> {
 // Compile-time proof that this file shows the whole face.
 void ({
   readFile,
+  streamFile,
   fileExists,
   writeFileAtomic,
+  renameFile,
   joinPath,
   environmentVariable,
   cacheDirectory,

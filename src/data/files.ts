@@ -12,6 +12,14 @@ export class FileError extends TramaError {
 /** Bytes to write: at once, or piece by piece. */
 export type FileContent = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
+/** A file as it arrives, from front to back. */
+export interface FileStream {
+  /** Undefined where a server does not say, or compresses on the way. */
+  readonly totalBytes: number | undefined;
+  /** Can be walked once; leaving early closes the file or stops the transfer. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
 /** A download under way: what has arrived so far, kept where an interrupted run finds it again if the platform can. */
 export interface PartialFile {
   /** Bytes that have arrived. */
@@ -34,6 +42,12 @@ export interface PlatformFiles {
    * @throws {FileError} when there is none or it cannot be read.
    */
   readFile(location: string | URL): Promise<Uint8Array>;
+  /**
+   * Opens a file for reading from front to back, or what a server has answered. Addresses that begin with `http:` or
+   * `https:` are fetched in Node too.
+   * @throws {FileError} when there is none. Reading throws it when the file ends badly.
+   */
+  streamFile(source: string | URL | Response): Promise<FileStream>;
   /** Whether there is a readable file (not a folder). */
   fileExists(location: string | URL): Promise<boolean>;
   /**
@@ -43,6 +57,11 @@ export interface PlatformFiles {
    * Nothing half-written is left, and an older file of that name stays as it was.
    */
   writeFileAtomic(location: string | URL, content: FileContent): Promise<void>;
+  /**
+   * Gives a file another name in the same folder, at once; a file of that name is replaced.
+   * @throws {FileError} when it cannot; in a page always.
+   */
+  renameFile(location: string | URL, to: string | URL): Promise<void>;
   /** Name inside a folder, in the platform's notation. */
   joinPath(folder: string | URL, name: string): string;
   /** A non-empty environment variable; always undefined in a page. */

@@ -4,9 +4,10 @@
  */
 import { OptionError } from "../errors.ts";
 import { selectImages, stratifiedSplit, type ImageDataset } from "../data/index.ts";
-import { adam, type Model, type Optimizer } from "../nn/index.ts";
+import { adam, type Json, type Model, type Optimizer } from "../nn/index.ts";
 import { holding } from "../tensor/index.ts";
 import type { Callback, TrainingResult } from "./callbacks.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { checkBatchSize } from "./evaluate.ts";
 import { checkDataset } from "./residentDataset.ts";
 import { TrainingRun } from "./trainingRun.ts";
@@ -27,6 +28,8 @@ export interface FitOptions {
   readonly callbacks?: readonly Callback[];
   /** Stops training after the current step; what was learnt is kept. */
   readonly signal?: AbortSignal;
+  /** Goes on from a checkpoint of the same training: on the same adapter, with the bits of an uninterrupted run. */
+  readonly resume?: Checkpoint | null;
 }
 
 /** Trains a model on labelled images. */
@@ -47,6 +50,8 @@ export type FitSettings = Required<Omit<FitOptions, "validation" | "signal">> & 
   readonly training: ImageDataset;
   readonly validation: ImageDataset | null;
   readonly signal: AbortSignal | null;
+  /** What a checkpoint must agree with. */
+  readonly settings: Readonly<Record<string, Json>>;
 };
 
 /** Checks the options and fills in the defaults. */
@@ -77,7 +82,28 @@ function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSe
     training,
     validation,
     signal: options.signal ?? null,
+    resume: options.resume ?? null,
+    settings: {
+      seed,
+      shuffle,
+      batchSize: size,
+      optimizer: optimizer.name,
+      images: training.count,
+      data: fingerprintOf(training),
+      parameters: model.parameters.map(
+        ({ name, shape, frozen }) => `${name} ${shape.join("×")}${frozen ? " frozen" : ""}`,
+      ),
+    },
   };
+}
+
+/** A number that changes with any pixel or label (FNV-1a over words). */
+function fingerprintOf({ images, labels }: ImageDataset): number {
+  let hash = 0x811c9dc5;
+  for (const bytes of [images, labels]) {
+    for (let at = 0; at < bytes.length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  }
+  return hash >>> 0;
 }
 
 /** The share is drawn class by class, so that both parts look alike. */

@@ -1,14 +1,25 @@
 /** One run of training: programs and state made ready, then epochs until they are done, stopped, or without hope. */
-import type { Model } from "../nn/index.ts";
+import type { Json, Model } from "../nn/index.ts";
 import { copyInto, RandomStream, type Program, type Tensor } from "../tensor/index.ts";
-import type { EpochResult, StopReason, TrainingResult } from "./callbacks.ts";
+import type {
+  Callback,
+  EpochResult,
+  RunInfo,
+  Snapshot,
+  StepInfo,
+  StopReason,
+  Training,
+  TrainingResult,
+} from "./callbacks.ts";
+import { checkSettings, type Checkpoint } from "./checkpoint.ts";
 import { asEvaluation, Evaluator, type Evaluation } from "./evaluate.ts";
 import type { FitSettings } from "./fit.ts";
 import { upload, type Hold } from "./residentDataset.ts";
-import { compileStep, createState, type TrainingState } from "./trainingStep.ts";
+import { createState, readState, writeState, type TrainingState } from "./trainingState.ts";
+import { compileStep } from "./trainingStep.ts";
 
-/** Stream of random numbers for the order of images; others belong to layers and initial values. */
-const SHUFFLE_STREAM = 1;
+/** Streams of random numbers from here on give the order of images in each epoch; others belong to layers and initial values. */
+const ORDER_STREAM = 1 << 24;
 
 /** Seconds of work in one submit: long enough to cost nothing, short enough for a lively progress line. */
 const SECONDS_PER_SUBMIT = 0.15;
@@ -25,18 +36,34 @@ interface Submit {
   readonly step: number;
 }
 
-export class TrainingRun {
-  readonly #model: Model;
+/** A snapshot with its memory, one copy for each chunk of parameters. */
+interface StoredSnapshot extends Snapshot {
+  readonly copies: readonly Tensor[];
+}
+
+export class TrainingRun implements Training {
+  readonly model: Model;
   readonly #settings: FitSettings;
   readonly #state: TrainingState;
   readonly #parts: readonly Part[];
   readonly #evaluator: Evaluator | null;
-  /** Parameters as they were when the last good epoch ended. */
-  readonly #snapshots: readonly Tensor[];
-  readonly #order: RandomStream;
+  readonly #hold: Hold;
   readonly #preparing: number;
+  readonly #history: EpochResult[] = [];
+  readonly #warnings: string[] = [];
+  /** Parameters as they were when the last good epoch ended. */
+  #lastGood: Snapshot | null = null;
+  #parametersOf: number | null = null;
+  #epoch = 0;
+  /** Steps of the epoch that were submitted, and of all epochs. */
+  #stepOfEpoch = 0;
   #stepsDone = 0;
   #stepsPerSubmit = 1;
+  #rateFactor = 1;
+  #stopped: StopReason = "completed";
+  #message: string | null = null;
+  #secondsBefore = 0;
+  #began = 0;
   #trainingSeconds = 0;
   #firstStepSeconds = 0;
   #rowsTrained = 0;
@@ -47,16 +74,15 @@ export class TrainingRun {
     state: TrainingState,
     parts: readonly Part[],
     evaluator: Evaluator | null,
-    snapshots: readonly Tensor[],
+    hold: Hold,
     preparing: number,
   ) {
-    this.#model = model;
+    this.model = model;
     this.#settings = settings;
     this.#state = state;
     this.#parts = parts;
     this.#evaluator = evaluator;
-    this.#snapshots = snapshots;
-    this.#order = new RandomStream(settings.seed, SHUFFLE_STREAM);
+    this.#hold = hold;
     this.#preparing = preparing;
   }
 
@@ -79,46 +105,20 @@ export class TrainingRun {
       })),
     );
     const evaluator = validation ? await Evaluator.compile(model, upload(device, validation, hold), hold) : null;
-    const snapshots = model.chunks.map(({ values }) => hold(device.zeros(values.shape)));
-    return new TrainingRun(model, settings, state, compiled, evaluator, snapshots, (performance.now() - began) / 1000);
+    const preparing = (performance.now() - began) / 1000;
+    return new TrainingRun(model, settings, state, compiled, evaluator, hold, preparing);
   }
 
   async train(): Promise<TrainingResult> {
-    const { epochs, batchSize, callbacks, training, validation } = this.#settings;
-    const stepsPerEpoch = this.#parts.reduce((sum, { steps }) => sum + steps, 0);
-    const images = { images: training.count, validationImages: validation?.count ?? 0 };
-    for (const callback of callbacks) callback.onBegin?.({ epochs, stepsPerEpoch, batchSize, ...images });
-    const began = performance.now();
-    const history: EpochResult[] = [];
-    let stopped: StopReason = "completed";
-    let message: string | null = null;
-    this.#keepParameters();
-    for (let epoch = 0; epoch < epochs && stopped === "completed"; epoch++) {
-      const result = await this.#epoch(epoch);
-      if (result.steps === 0) {
-        stopped = "interrupted";
-      } else if (!Number.isFinite(result.loss)) {
-        message = await this.#giveUp(epoch);
-        stopped = "diverged";
-      } else {
-        const allDone = epoch + 1 === epochs && result.steps === stepsPerEpoch;
-        if (this.#settings.signal?.aborted === true && !allDone) stopped = "interrupted";
-        this.#keepParameters();
-        history.push(result);
-        for (const callback of callbacks) callback.onEpochEnd?.(result);
-      }
-    }
-    const result: TrainingResult = {
-      history,
-      stopped,
-      steps: this.#stepsDone,
-      seconds: (performance.now() - began) / 1000,
-      imagesPerSecond: this.#rowsTrained / this.#trainingSeconds,
-      firstStepSeconds: this.#preparing + this.#firstStepSeconds,
-      message,
-    };
-    for (const callback of callbacks) callback.onEnd?.(result);
-    return result;
+    const { epochs, resume } = this.#settings;
+    if (resume) this.#takeUp(resume);
+    await this.#tell((callback) => callback.onBegin?.(this.#info(), this));
+    this.#began = performance.now();
+    this.#lastGood = this.snapshot();
+    while (this.#epoch < epochs && this.#stopped === "completed") await this.#trainEpoch();
+    const result = this.#result();
+    await this.#tell((callback) => callback.onEnd?.(result, this));
+    return this.#result();
   }
 
   dispose(): void {
@@ -126,59 +126,189 @@ export class TrainingRun {
     this.#evaluator?.dispose();
   }
 
-  async #epoch(epoch: number): Promise<EpochResult> {
-    const { device } = this.#model;
-    const { training, shuffle, optimizer } = this.#settings;
-    const identity = () => Uint32Array.from({ length: training.count }, (_, index) => index);
-    device.write(this.#state.order, shuffle ? this.#order.permutation(training.count) : identity());
-    device.write(this.#state.cursor, new Uint32Array(1));
-    device.write(this.#state.totals, new Float32Array(3));
-    const [began, before] = [performance.now(), this.#stepsDone];
-    const { count, ...trained } = await this.#steps(epoch, began);
-    const steps = this.#stepsDone - before;
+  get learningRate(): number {
+    return this.#settings.optimizer.learningRate * this.#rateFactor;
+  }
+
+  get rateFactor(): number {
+    return this.#rateFactor;
+  }
+
+  set rateFactor(factor: number) {
+    this.#rateFactor = factor;
+    this.model.device.write(this.#state.learningRate, Float32Array.of(this.learningRate));
+  }
+
+  stop(why: string): void {
+    this.#end("stopped", why);
+  }
+
+  warn(sentence: string): void {
+    if (!this.#warnings.includes(sentence)) this.#warnings.push(sentence);
+  }
+
+  snapshot(over?: Snapshot): Snapshot {
+    const { device, chunks } = this.model;
+    const copies =
+      (over as StoredSnapshot | undefined)?.copies ??
+      chunks.map(({ values }) => this.#hold(device.zeros(values.shape)));
+    chunks.forEach(({ values }, index) => copyInto(values, copies[index]!));
+    const stored: StoredSnapshot = { epoch: this.#history.at(-1)?.epoch ?? -1, copies };
+    return stored;
+  }
+
+  restore(snapshot: Snapshot): void {
+    const { copies } = snapshot as StoredSnapshot;
+    this.model.chunks.forEach(({ values }, index) => copyInto(copies[index]!, values));
+    this.#parametersOf = snapshot.epoch;
+  }
+
+  async checkpoint(): Promise<Checkpoint> {
+    const { callbacks, settings } = this.#settings;
+    const remembered = callbacks.flatMap((callback): [string, Json][] =>
+      callback.name !== undefined && callback.state ? [[callback.name, callback.state()]] : [],
+    );
+    // Read before anything else is submitted: all of it belongs to the same step.
+    const reading = readState(this.model, this.#state);
+    const record = {
+      settings,
+      epoch: this.#epoch,
+      step: this.#stepOfEpoch,
+      steps: this.#stepsDone,
+      seconds: this.#seconds(),
+      rateFactor: this.#rateFactor,
+      history: [...this.#history],
+      callbacks: Object.fromEntries(remembered),
+    };
+    return { record, tensors: await reading };
+  }
+
+  /** Goes on where a checkpoint was made. */
+  #takeUp(checkpoint: Checkpoint): void {
+    const { record } = checkpoint;
+    checkSettings(record, this.#settings.settings);
+    writeState(this.model, this.#state, checkpoint);
+    this.#epoch = record.epoch;
+    this.#stepOfEpoch = record.step;
+    this.#stepsDone = record.steps;
+    this.#secondsBefore = record.seconds;
+    this.#history.push(...record.history);
+    this.rateFactor = record.rateFactor;
+    for (const callback of this.#settings.callbacks) {
+      const remembered = callback.name === undefined ? undefined : record.callbacks[callback.name];
+      if (remembered !== undefined) callback.resume?.(remembered);
+    }
+  }
+
+  #info(): RunInfo {
+    const { epochs, batchSize, training, validation } = this.#settings;
+    return {
+      epochs,
+      stepsPerEpoch: this.#stepsPerEpoch,
+      batchSize,
+      images: training.count,
+      validationImages: validation?.count ?? 0,
+      resumedEpochs: this.#history.length,
+    };
+  }
+
+  get #stepsPerEpoch(): number {
+    return this.#parts.reduce((sum, { steps }) => sum + steps, 0);
+  }
+
+  /** Callbacks one after the other, in the user's order. */
+  async #tell(hook: (callback: Callback) => unknown): Promise<void> {
+    for (const callback of this.#settings.callbacks) await hook(callback);
+  }
+
+  /** The first reason counts; only a divergence outweighs it. */
+  #end(reason: StopReason, message: string | null): void {
+    if (this.#stopped !== "completed" && reason !== "diverged") return;
+    this.#stopped = reason;
+    this.#message = message;
+  }
+
+  get #aborted(): boolean {
+    return this.#settings.signal?.aborted === true;
+  }
+
+  async #trainEpoch(): Promise<void> {
+    await this.#tell((callback) => callback.onEpochBegin?.(this.#epoch, this));
+    const result = await this.#runEpoch();
+    if (result.steps === 0) return this.#end("interrupted", null);
+    if (!Number.isFinite(result.loss)) return this.#end("diverged", await this.#giveUp());
+    const whole = result.steps === this.#stepsPerEpoch;
+    this.#history.push(result);
+    this.#lastGood = this.snapshot(this.#lastGood!);
+    if (whole) {
+      this.#epoch++;
+      this.#stepOfEpoch = 0;
+    }
+    await this.#tell((callback) => callback.onEpochEnd?.(result, this));
+    if (this.#aborted && this.#epoch < this.#settings.epochs) this.#end("interrupted", null);
+  }
+
+  /** Steps of the epoch from where it stands, then validation. */
+  async #runEpoch(): Promise<EpochResult> {
+    const { device } = this.model;
+    const epoch = this.#epoch;
+    device.write(this.#state.order, this.#orderOf(epoch));
+    device.write(this.#state.cursor, Uint32Array.of(this.#stepOfEpoch));
+    if (this.#stepOfEpoch === 0) device.write(this.#state.totals, new Float32Array(3));
+    const began = performance.now();
+    const first = this.#stepOfEpoch;
+    const { count, ...trained } = await this.#runSteps(began);
     this.#trainingSeconds += (performance.now() - began) / 1000;
-    this.#rowsTrained += count;
-    const validation =
-      steps > 0 && Number.isFinite(trained.loss) && this.#evaluator ? await this.#evaluator.run() : null;
+    this.#rowsTrained += Math.min(count, (this.#stepOfEpoch - first) * this.#settings.batchSize);
+    const sound = this.#stepOfEpoch > 0 && Number.isFinite(trained.loss);
+    const validation = sound && this.#evaluator ? await this.#evaluator.run() : null;
     const seconds = (performance.now() - began) / 1000;
-    return { epoch, steps, ...trained, validation, learningRate: optimizer.learningRate, seconds };
+    return { epoch, steps: this.#stepOfEpoch, ...trained, validation, learningRate: this.learningRate, seconds };
+  }
+
+  /** A pure function of seed and epoch, so that a resumed epoch goes on in its order. */
+  #orderOf(epoch: number): Uint32Array<ArrayBuffer> {
+    const { training, shuffle, seed } = this.#settings;
+    if (shuffle) return new RandomStream(seed, ORDER_STREAM + epoch).permutation(training.count);
+    return Uint32Array.from({ length: training.count }, (_, index) => index);
   }
 
   /** Runs an epoch's steps, a few to a submit, one submit ahead of the one that is awaited. */
-  async #steps(epoch: number, began: number): Promise<Evaluation> {
-    const steps = this.#parts.reduce((sum, part) => sum + part.steps, 0);
-    let done = 0;
-    let latest: Evaluation = { loss: 0, accuracy: 0, count: 0 };
+  async #runSteps(began: number): Promise<Evaluation> {
+    const [epoch, steps, first] = [this.#epoch, this.#stepsPerEpoch, this.#stepOfEpoch];
+    // A resumed epoch may have no step left: then all that is missing is its end.
+    let latest = first === 0 ? { loss: 0, accuracy: 0, count: 0 } : asEvaluation(await this.#state.totals.read());
     let ahead: Submit | null = null;
     const settle = async ({ totals, step }: Submit) => {
       latest = asEvaluation(await totals);
       const { loss, accuracy } = latest;
-      const seconds = (performance.now() - began) / 1000;
-      for (const callback of this.#settings.callbacks) {
-        callback.onStep?.({ epoch, step, steps, loss, accuracy, seconds });
-      }
+      const info: StepInfo = { epoch, step, steps, loss, accuracy, seconds: (performance.now() - began) / 1000 };
+      await this.#tell((callback) => callback.onStep?.(info, this));
     };
-    for (const { program, times } of this.#submits()) {
-      if (this.#settings.signal?.aborted === true || !Number.isFinite(latest.loss)) break;
+    for (const { program, times } of this.#submits(first)) {
+      if (this.#aborted || this.#stopped !== "completed" || !Number.isFinite(latest.loss)) break;
       const submitted = performance.now();
       program.run([], times);
-      done += times;
-      const next = { totals: this.#state.totals.read(), step: done };
+      this.#stepOfEpoch += times;
+      const next = { totals: this.#state.totals.read(), step: this.#stepOfEpoch };
       next.totals.catch(() => undefined); // awaited one submit later: until then its failure is not unhandled
-      if (this.#stepsDone === 0) await this.#measureFirst(next.totals, submitted);
+      if (this.#firstStepSeconds === 0) await this.#measureFirst(next.totals, submitted);
       this.#stepsDone += times;
       if (ahead) await settle(ahead);
       ahead = next;
-      this.#adapt(done, performance.now() - began);
+      this.#adapt(this.#stepOfEpoch - first, performance.now() - began);
     }
     if (ahead) await settle(ahead);
     return latest;
   }
 
-  /** An epoch's steps in groups, each as large as the pace so far allows. */
-  *#submits(): Generator<{ program: Program<null>; times: number }> {
+  /** What is left of an epoch in groups of steps, each as large as the pace so far allows. */
+  *#submits(done: number): Generator<{ program: Program<null>; times: number }> {
+    let skip = done;
     for (const { program, steps } of this.#parts) {
-      for (let left = steps; left > 0;) {
+      const skipped = Math.min(skip, steps);
+      skip -= skipped;
+      for (let left = steps - skipped; left > 0;) {
         const times = Math.min(left, this.#stepsPerSubmit);
         left -= times;
         yield { program, times };
@@ -197,23 +327,38 @@ export class TrainingRun {
     this.#stepsPerSubmit = Math.max(1, Math.min(wanted, this.#stepsPerSubmit * 2));
   }
 
-  #keepParameters(): void {
-    this.#model.chunks.forEach(({ values }, index) => copyInto(values, this.#snapshots[index]!));
+  #seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#began) / 1000;
+  }
+
+  #result(): TrainingResult {
+    return {
+      history: [...this.#history],
+      stopped: this.#stopped,
+      steps: this.#stepsDone,
+      seconds: this.#seconds(),
+      imagesPerSecond: this.#rowsTrained / this.#trainingSeconds,
+      firstStepSeconds: this.#preparing + this.#firstStepSeconds,
+      message: this.#message,
+      parametersOf: this.#parametersOf,
+      warnings: [...this.#warnings],
+    };
   }
 
   /** Puts the last good parameters back and says what broke. */
-  async #giveUp(epoch: number): Promise<string> {
+  async #giveUp(): Promise<string> {
     const broken = await this.#brokenLayer();
-    this.#model.chunks.forEach(({ values }, index) => copyInto(this.#snapshots[index]!, values));
+    const epoch = this.#history.length;
+    this.restore(this.#lastGood!);
     const place = broken ? ` (first seen in "${broken}")` : "";
     const kept = epoch === 0 ? "the initial parameters" : `the parameters of epoch ${epoch}`;
-    return `the loss became NaN or infinite in epoch ${epoch + 1}${place}; ${kept} were put back; try a smaller learning rate`;
+    return `the loss became NaN or infinite in epoch ${this.#epoch + 1}${place}; ${kept} were put back; try a smaller learning rate`;
   }
 
   /** The first parameter that is no longer finite. */
   async #brokenLayer(): Promise<string | null> {
-    const values = await this.#model.device.readMany(this.#model.parameters.map(({ tensor }) => tensor));
+    const values = await this.model.device.readMany(this.model.parameters.map(({ tensor }) => tensor));
     const index = values.findIndex((list) => list.some((value) => !Number.isFinite(value)));
-    return this.#model.parameters[index]?.name ?? null;
+    return this.model.parameters[index]?.name ?? null;
   }
 }
