@@ -19,4 +19,5 @@ export {
 } from "./checkpoint.ts";
 export { evaluate, predict, type BatchOptions, type Evaluation, type Predictions } from "./evaluate.ts";
 export { fit, type FitOptions } from "./fit.ts";
+export * from "./metrics/index.ts";
 export { progress, type ProgressOptions, type ProgressOutput } from "./progress.ts";
