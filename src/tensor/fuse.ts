@@ -23,12 +23,14 @@ export function fuse(dispatches: readonly Dispatch[], returned: ReadonlySet<Stor
     for (const candidate of fusableOperands(map, returned, uses)) {
       const producer = uses.writers(candidate)[0]!;
       const fused = merge(list[producer]!, map, candidate, mostBuffers);
-      if (!fused || !mayMoveUp(map, candidate, producer, position, uses, list)) continue;
+      if (!fused) continue;
+      const early = mayMoveUp(map, candidate, producer, position, uses, list);
+      if (!early && !mayWait(candidate, producer, position, uses, list)) continue;
       uses.remove(producer);
       uses.remove(position);
-      list[producer] = fused;
-      list[position] = null;
-      uses.add(producer);
+      list[producer] = early ? fused : null;
+      list[position] = early ? null : fused;
+      uses.add(early ? producer : position);
       break;
     }
   }
@@ -148,6 +150,27 @@ function mayMoveUp(
     .filter(between)
     .some((position) => writesOf(list[position]!).some((tensor) => overlap(tensor, target)));
   return ready && unread && !overlapped;
+}
+
+/**
+ * Whether the producer can run at the map's place instead: where the map needs what is computed in between, such as the
+ * scale of a batch norm. What is written in between must be no larger than the intermediate that is saved, so that the
+ * producer's inputs, which now live longer, cost no memory.
+ */
+function mayWait(made: Storage, from: number, to: number, uses: Uses, list: readonly (Dispatch | null)[]): boolean {
+  const producer = list[from]!;
+  const between = (position: number) => position > from && position < to;
+  const unwritten = ({ storage }: Tensor) => !uses.writers(storage).some(between);
+  const unread = ({ storage }: Tensor) => !uses.readers(storage).some(between);
+  if (![...readsOf(producer), ...writesOf(producer)].every(unwritten) || !writesOf(producer).every(unread)) {
+    return false;
+  }
+  let written = 0;
+  for (let position = from + 1; position < to && written <= made.bytes; position++) {
+    const dispatch = list[position];
+    if (dispatch) written += writesOf(dispatch).reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+  return written <= made.bytes;
 }
 
 function overlap(a: Tensor, b: Tensor): boolean {

@@ -107,6 +107,11 @@ tests("the derivative of an activation rides on the gradient before it", async (
   assert.ok(report.includes("contraction + relu_derivative"), report.join("\n"));
 });
 
+tests("a kernel waits for what the map on its result needs besides", async () => {
+  const [a, b, c] = [random([8, 4]), random([4, 4], 2), random([8, 4], 3)];
+  assert.equal(await lines(() => add(matmul(a, b), sum(c, { axes: [0] }))), ["sum", "contraction + add"]);
+});
+
 tests("work that nobody reads is dropped", async () => {
   const x = random([4]);
   assert.equal(await lines(() => { tanh(x); return neg(x); }), ["map + neg"]); // prettier-ignore
@@ -158,6 +163,14 @@ tests("a map does not move above an update in place of its other operand", async
 tests("a producer keeps its place before an update in place of what it reads", async () => {
   const p = full(1);
   assert.equal(await resultOf(() => { const a = neg(p); bumped(p); return [add(a, full(5))]; }), [Array(4).fill(4)]); // prettier-ignore
+});
+
+tests("a kernel does not wait past a change of what it reads, nor past work on more than it saves", async () => {
+  const p = full(1);
+  assert.equal(await resultOf(() => { const a = neg(p); bumped(p); return [add(a, sum(p))]; }), [Array(4).fill(7)]); // prettier-ignore
+  const large = random([64]);
+  const report = await lines(() => { const a = neg(p); return add(a, sum(square(large))); }); // prettier-ignore
+  assert.equal(report, ["map + neg", "map + square", "sum", "map + add"]);
 });
 
 tests("a copy does not move above a read of what it overwrites", async () => {
