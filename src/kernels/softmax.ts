@@ -9,6 +9,7 @@
  * memory. Subtracting the maximum keeps exp from overflowing.
  */
 import { defineKernel, defineOp, normaliseAxes, run, sizeOf, type Tensor } from "../tensor/index.ts";
+import { acrossLanes } from "./wgslText.ts";
 
 const uniforms = { k: "u32", inner: "u32" } as const;
 
@@ -50,19 +51,6 @@ const backward = defineKernel({
     }`,
   flops: (threads, u) => threads * u.k * 4,
 });
-
-/** Lanes 0…n − 1 hold `value`; all receive its reduction by `join`. */
-function acrossLanes(lanes: number, join: (a: string, b: string) => string): string {
-  return /* wgsl */ `
-      partial[lane] = value;
-      for (var half = ${lanes / 2}u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (lane < half) { partial[lane] = ${join("partial[lane]", "partial[lane + half]")}; }
-      }
-      workgroupBarrier();
-      value = partial[0];
-      workgroupBarrier();`;
-}
 
 const largest = (v: string) => `max(max(${v}.x, ${v}.y), max(${v}.z, ${v}.w))`;
 const total = (v: string) => `(${v}.x + ${v}.y + ${v}.z + ${v}.w)`;
