@@ -28,15 +28,19 @@ export {
   tanh,
   type FusedActivation,
 } from "./elementwise.ts";
+export { argMax, argMin, max, min } from "./extremum.ts";
 export { collectRows, gatherBatch, type BatchPlace, type ByteImages, type Normalisation } from "./gatherBatch.ts";
 export { windowGeometry, type Direction, type PaddingOption, type Pair } from "./geometry.ts";
+export { logSumExp } from "./logSumExp.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
 export { pad, slice, type Padding } from "./pad.ts";
 export { averagePool2d, maxPool2d, type AveragePoolOptions, type PoolOptions } from "./pool.ts";
-export { max, mean, sum, type ReduceOptions } from "./reduce.ts";
+export { mean, sum } from "./reduce.ts";
+export type { ReduceOptions } from "./reduction.ts";
 export { reshape } from "./reshape.ts";
 export { sgdStep, type SgdOptions } from "./sgd.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
 export { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
 export { advance, tally } from "./tally.ts";
 export { transpose } from "./transpose.ts";
+export { variance, type VarianceOptions } from "./variance.ts";

@@ -1,192 +1,145 @@
 /**
- * Sum, mean and maximum over any axes.
+ * Sum and mean over any axes.
  *
- *   y[o, i] = Σₖ x[o, k, i]        (o: axes before, i: axes after the reduced ones)
+ *   y[o, i] = Σₖ x[o, k, i] · scale        dx[o, k, i] = dy[o, i] · scale        (scale: 1, or 1 / count)
  *
- * Axes that are not neighbours are reduced one group after the other. A long axis is cut into blocks, whose results are
- * reduced in turn: there is work for every core, and the rounding error grows with the block, not with the axis.
+ * o counts axes before, i axes after the reduced ones; see reduction.ts for how k is cut and who walks it.
  */
-import {
-  defineKernel,
-  defineOp,
-  formatShape,
-  normaliseAxes,
-  run,
-  runMap,
-  sameShape,
-  sizeOf,
-  Tensor,
-} from "../tensor/index.ts";
+import { defineKernel, defineOp, run, runMap, sameShape, type Tensor } from "../tensor/index.ts";
 import type { MapFunction, Shape } from "../tensor/index.ts";
-import { ShapeError } from "../errors.ts";
+import { planReduction, reductionUniforms, roundOf, slicesOf, walk, wideWorkgroup } from "./reduction.ts";
+import type { Group, ReduceOptions, Reduction } from "./reduction.ts";
 import { reshape } from "./reshape.ts";
 
-const BLOCK = 128;
+const uniforms = { ...reductionUniforms, scale: "f32" } as const;
 
-export interface ReduceOptions {
-  /** Default: all axes. Negative ones count from the end. */
-  readonly axes?: readonly number[];
-  /** Keeps reduced axes with extent 1. Default: false. */
-  readonly keepDims?: boolean;
+/** Sums `x[base + k * u.inner]`; four at a time, because a turn of a loop costs more than an addition. */
+function sumBlock(step: number): string {
+  const x = (place: number) => `x[at + ${place}u * stride]`;
+  return /* wgsl */ `
+      let stride = ${step}u * u.inner;
+      let stop = base + end * u.inner;
+      var at = base + first * u.inner;
+      var sum = f32v();
+      for (; at + 3u * stride < stop; at += 4u * stride) { sum += (x[at] + ${x(1)}) + (${x(2)} + ${x(3)}); }
+      for (; at < stop; at += stride) { sum += x[at]; }`;
 }
-
-const uniforms = { k: "u32", block: "u32", blocks: "u32", inner: "u32" } as const;
-const SCALE: MapFunction = { name: "scale", parameters: ["x", "factor"], body: "x * factor" };
 
 const sumKernel = defineKernel({
   name: "sum",
   inputs: { x: "f32v" },
   outputs: { y: "f32v" },
   uniforms,
-  wgsl: /* wgsl */ `
+  wgsl: (constants) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (outer, block, inner)
-      let first = ((i / u.inner) % u.blocks) * u.block;
-      let count = min(u.block, u.k - first);
-      let start = (i / (u.inner * u.blocks) * u.k + first) * u.inner + i % u.inner;
-      var sum = x[start];
-      for (var k = 1u; k < count; k++) { sum += x[start + k * u.inner]; }
-      store_y(i, sum);
+      ${walk(false, constants)}
+      ${sumBlock(1)}
+      store_y(result, sum * u.scale);
     }`,
-  flops: (threads, u) => threads * u.block,
+  flops: (threads, u, { width }) => threads * u.block * (width as number),
 });
 
-/** `winner` is the linear index in the reduced tensor; `earlier` carries the winners of the round before. */
-const maxKernel = defineKernel({
-  name: "max",
-  inputs: { x: "f32", earlier: "u32" },
-  outputs: { y: "real", winner: "u32" },
+const wideSumKernel = defineKernel({
+  name: "sum.wide",
+  inputs: { x: "f32v" },
+  outputs: { y: "f32v" },
   uniforms,
-  wgsl: ({ first }) => /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per (outer, block, inner)
-      let first = ((i / u.inner) % u.blocks) * u.block;
-      let count = min(u.block, u.k - first);
-      let start = (i / (u.inner * u.blocks) * u.k + first) * u.inner + i % u.inner;
-      var best = start;
-      for (var k = 1u; k < count; k++) {                   // ties: the first wins
-        let at = start + k * u.inner;
-        if (x[at] > x[best]) { best = at; }
+  grid: "groups",
+  workgroup: wideWorkgroup,
+  wgsl: (constants) => /* wgsl */ `
+    var<workgroup> partial: array<f32v, ${wideWorkgroup()}>;
+    fn run(group: vec3u, lane: u32) {                      // one workgroup per (outer, block, columns side by side)
+      ${walk(true, constants)}
+      ${sumBlock(slicesOf(constants))}
+      partial[lane] = sum;
+      for (var half = ${slicesOf(constants) / 2}u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (slice < half) { partial[lane] += partial[lane + half * ${constants["across"] as number}u]; }
       }
-      store_y(i, x[best]);
-      store_winner(i, ${first === true ? "best" : "earlier[best]"});
+      if (slice == 0u && wanted == column) { store_y(result, partial[lane] * u.scale); }
     }`,
+  flops: (_, u, { width }) => u.k * u.inner * (width as number),
 });
 
-const maxGradient = defineKernel({
-  name: "max.grad",
-  inputs: { dy: "f32", winner: "u32" },
-  outputs: { dx: "real" },
-  uniforms: { k: "u32", inner: "u32" },
-  wgsl: /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per input element
-      let at = i / (u.k * u.inner) * u.inner + i % u.inner;
-      store_dx(i, select(0.0, dy[at], winner[at] == i));
-    }`,
-});
-
-/** Neighbouring axes [from, to) as the three extents that the kernels know. */
-interface Group {
-  readonly outer: number;
-  readonly k: number;
-  readonly inner: number;
-}
-
-/** The shape after reduction, and the groups of neighbouring axes, last first so that earlier positions stay true. */
-function plan(where: string, shape: Shape, { axes, keepDims = false }: ReduceOptions) {
-  const reduced = normaliseAxes(where, axes ?? shape.map((_, axis) => axis), shape.length);
-  const kept = shape.map((extent, axis) => (reduced.includes(axis) ? 1 : extent));
-  const outShape = keepDims ? kept : shape.filter((_, axis) => !reduced.includes(axis));
-  const groups: Group[] = [];
-  let current = [...shape];
-  for (let to = shape.length; to > 0; to--) {
-    if (!reduced.includes(to - 1)) continue;
-    let from = to - 1;
-    while (from > 0 && reduced.includes(from - 1)) from--;
-    groups.push({
-      outer: sizeOf(current.slice(0, from)),
-      k: sizeOf(current.slice(from, to)),
-      inner: sizeOf(current.slice(to)),
-    });
-    current = current.map((extent, axis) => (axis >= from && axis < to ? 1 : extent));
-    to = from + 1;
-  }
-  return { outShape, kept, groups, count: sizeOf(shape) / sizeOf(kept) };
-}
-
-/** Sums one group in rounds of blocks. The last round writes shape `[outer, inner]`. */
-function sumGroup(x: Tensor, { outer, k, inner }: Group): Tensor {
-  const block = k <= 2 * BLOCK ? k : Math.max(BLOCK, Math.ceil(Math.sqrt(k)));
-  const blocks = Math.ceil(k / block);
-  const width = inner % 4 === 0 ? 4 : 1;
-  const sizes = { k, block, blocks, inner: inner / width };
-  const { y } = run(sumKernel, { x }, { y: [outer, blocks, inner] }, sizes, { constants: { width } });
-  return blocks === 1 ? y : sumGroup(y, { outer, k: blocks, inner });
-}
-
-function sumGroups(x: Tensor, groups: readonly Group[]): Tensor {
-  return groups.reduce((partial, group) => sumGroup(partial, group), x);
-}
-
-function maxGroup(x: Tensor, { outer, k, inner }: Group, winners: Tensor | null): { y: Tensor; winner: Tensor } {
-  const block = k <= 2 * BLOCK ? k : BLOCK;
-  const blocks = Math.ceil(k / block);
+/** Sums one group in rounds of blocks. The last round scales and writes `[outer, inner]`. */
+function sumGroup(where: string, x: Tensor, { outer, k, inner }: Group, scale: number): Tensor {
+  const { wide, constants, uniforms: sizes, groups } = roundOf(x.device, { outer, k, inner });
+  const { blocks } = sizes;
+  const values = { ...sizes, scale: blocks === 1 ? scale : 1 };
   const shape = [outer, blocks, inner];
-  // In the first round there are no winners yet; the binding needs some buffer, and that of x is at hand.
-  const earlier = winners ?? new Tensor(x.device, x.shape, "u32", x.storage, x.byteOffset);
-  const constants = { first: winners === null };
-  const made = run(maxKernel, { x, earlier }, { y: shape, winner: shape }, { k, block, blocks, inner }, { constants });
-  return blocks === 1 ? made : maxGroup(made.y, { outer, k: blocks, inner }, made.winner);
+  const { y } = wide
+    ? run(wideSumKernel, { x }, { y: shape }, values, { where, constants, groups: groups! })
+    : run(sumKernel, { x }, { y: shape }, values, { where, constants });
+  return blocks === 1 ? y : sumGroup(where, y, { outer, k: blocks, inner }, scale);
 }
+
+const SCALE: MapFunction = { name: "scale", parameters: ["x", "factor"], body: "x * factor" };
+
+/** Σ x · scale over the axes of a reduction, with its shape; f32. For use inside of operations. */
+export function sumOver(x: Tensor, { where, groups, outShape }: Reduction, scale = 1): Tensor {
+  if (groups.length === 0 && scale !== 1) return runMap(SCALE, [x, x.device.constant(scale)], outShape, { where });
+  const last = groups.at(-1);
+  const total = groups.reduce((partial, group) => sumGroup(where, partial, group, group === last ? scale : 1), x);
+  return reshape.raw(total, outShape);
+}
+
+/** Elements that one invocation writes. */
+const SPREAD = 16;
+
+/** Where a group has axes on both sides, a broadcast is no plain pattern of the map kernel: this one divides once a block. */
+const spreadKernel = defineKernel({
+  name: "sum.grad",
+  inputs: { dy: "f32v" },
+  outputs: { dx: "realv" },
+  uniforms,
+  wgsl: (constants) => /* wgsl */ `
+    fn run(i: u32) {                                       // one thread per (outer, block, inner)
+      ${walk(false, constants)}
+      let value = dy[outer * u.inner + column] * u.scale;
+      for (var k = first; k < end; k++) { store_dx(base + k * u.inner, value); }
+    }`,
+  flops: (threads, _, { width }) => threads * (width as number),
+});
+
+type Like = Pick<Tensor, "shape" | "dtype">;
 
 const BROADCAST: MapFunction = { name: "broadcast", parameters: ["dy"], body: "dy" };
 
-/** Sum over axes. */
-export const sum = defineOp("sum", {
-  forward(x: Tensor, options: ReduceOptions = {}) {
-    const { outShape, kept, groups } = plan("sum", x.shape, options);
-    const total = sumGroups(x, groups);
-    return { output: reshape.raw(total, outShape), saved: { shape: x.shape, kept, dtype: x.dtype } };
-  },
-  backward: (dy, { shape, kept, dtype }) => [runMap(BROADCAST, [reshape.raw(dy, kept)], shape, { dtype })],
-});
+/** The gradient of every element of `x` is that of its sum, times `scale`. */
+function spread(dy: Tensor, { shape, dtype }: Like, { kept, groups }: Reduction, scale: number): Tensor {
+  const [group] = groups;
+  if (groups.length === 1 && group!.outer > 1 && group!.inner > 1) {
+    const { outer, k, inner } = group!;
+    const width = inner % 4 === 0 ? 4 : 1;
+    const blocks = Math.ceil(k / SPREAD);
+    const sizes = { k, block: SPREAD, blocks, inner: inner / width, scale };
+    const options = { constants: { width }, threads: (outer * blocks * inner) / width, dtype };
+    return run(spreadKernel, { dy }, { dx: shape }, sizes, options).dx;
+  }
+  const source = reshape.raw(dy, kept);
+  if (scale === 1) return runMap(BROADCAST, [source], shape, { dtype });
+  return runMap(SCALE, [source, dy.device.constant(scale)], shape, { dtype });
+}
 
-/** Mean over axes. */
-export const mean = defineOp("mean", {
-  forward(x: Tensor, options: ReduceOptions = {}) {
-    const { outShape, kept, groups, count } = plan("mean", x.shape, options);
-    const total = reshape.raw(sumGroups(x, groups), outShape);
-    return {
-      output: runMap(SCALE, [total, x.device.constant(1 / count)], outShape),
-      saved: { shape: x.shape, kept, count, dtype: x.dtype },
-    };
-  },
-  backward: (dy, { shape, kept, count, dtype }) => [
-    runMap(SCALE, [reshape.raw(dy, kept), dy.device.constant(1 / count)], shape, { dtype }),
-  ],
-});
+function define(name: string, scaleOf: (count: number) => number): (x: Tensor, options?: ReduceOptions) => Tensor {
+  return defineOp(name, {
+    forward(x: Tensor, options: ReduceOptions = {}) {
+      const reduction = planReduction(name, x.shape, options);
+      const scale = scaleOf(reduction.count);
+      return {
+        output: sumOver(x, reduction, scale),
+        saved: { like: { shape: x.shape, dtype: x.dtype }, reduction, scale },
+      };
+    },
+    backward: (dy, { like, reduction, scale }) => [spread(dy, like, reduction, scale)],
+  });
+}
 
-/** Maximum over neighbouring axes. Where several elements are greatest, the first in row order gets the gradient. */
-export const max = defineOp("max", {
-  forward(x: Tensor, options: ReduceOptions = {}) {
-    const { outShape, groups } = plan("max", x.shape, options);
-    const [group, second] = groups;
-    if (second) {
-      throw new ShapeError({
-        where: "max",
-        expected: "neighbouring axes",
-        got: formatShape(options.axes ?? []),
-        advice: "reduce them one by one",
-      });
-    }
-    if (!group) return { output: reshape.raw(x, outShape), saved: null };
-    const { y, winner } = maxGroup(x, group, null);
-    return { output: reshape.raw(y, outShape), saved: { winner, shape: x.shape, k: group.k, inner: group.inner } };
-  },
-  backward(dy, saved) {
-    if (!saved) return [dy];
-    const { winner, shape, k, inner } = saved;
-    return [run(maxGradient, { dy, winner }, { dx: shape }, { k, inner }).dx];
-  },
-});
+/** Sum over axes, in f32. */
+export const sum = define("sum", () => 1);
+
+/** Mean over axes, in f32. */
+export const mean = define("mean", (count) => 1 / count);
 
 /** Sums a broadcast gradient back to the shape of the operand. Not differentiable by itself. */
 export function sumTo(gradient: Tensor, shape: Shape): Tensor {
@@ -194,6 +147,5 @@ export function sumTo(gradient: Tensor, shape: Shape): Tensor {
   const missing = gradient.shape.length - shape.length;
   const padded = [...new Array<number>(missing).fill(1), ...shape];
   const axes = gradient.shape.flatMap((extent, axis) => (extent !== padded[axis] ? [axis] : []));
-  const { groups } = plan("sumTo", gradient.shape, { axes });
-  return reshape.raw(sumGroups(gradient, groups), shape);
+  return reshape.raw(sumOver(gradient, planReduction("sumTo", gradient.shape, { axes })), shape);
 }

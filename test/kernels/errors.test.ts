@@ -44,7 +44,7 @@ const refusals: Readonly<Record<string, readonly Refusal[]>> = {
   "axes that do not exist": [
     [() => ops.sum(f(3), { axes: [1] }), "ShapeError: sum: expected distinct axes between -1 and 0, got [1]; name each axis of the tensor at most once"],
     [() => ops.mean(f(3, 3), { axes: [0, -2] }), "ShapeError: mean: expected distinct axes between -2 and 1, got [0, -2]; name each axis of the tensor at most once"],
-    [() => ops.max(f(2, 3, 4), { axes: [0, 2] }), "ShapeError: max: expected neighbouring axes, got [0, 2]; reduce them one by one"],
+    [() => ops.argMax(f(2, 3), 2), "ShapeError: argMax: expected distinct axes between -2 and 1, got [2]; name each axis of the tensor at most once"],
     [() => ops.softmax(f(2, 3), 2), "ShapeError: softmax: expected distinct axes between -2 and 1, got [2]; name each axis of the tensor at most once"],
     [() => ops.transpose(f(2, 3), [0, 0]), "ShapeError: transpose: expected a permutation of 2 axes, got [0, 0]"],
   ],
@@ -55,6 +55,7 @@ const refusals: Readonly<Record<string, readonly Refusal[]>> = {
     [() => ops.maxPool2d(f(1, 4, 4, 1), { size: 2, padding: 2 }), "OptionError: maxPool2d: expected padding smaller than the window (2), got 2 and 2"],
     [() => ops.averagePool2d(f(1, 4, 4, 1), { size: 0 }), "OptionError: averagePool2d: expected a kernel size of one or two positive whole numbers, got 0"],
     [() => ops.dropout(f(2), 1, { ...key, step: u(1) }), "OptionError: dropout: expected a rate in [0, 1), got 1"],
+    [() => ops.variance(f(1, 3), { axes: [0], correction: 1 }), "OptionError: variance: expected a correction below the 1 elements, got 1"],
     [() => ops.leakyRelu(f(2), 2), "OptionError: leakyRelu: expected a slope in (0, 1], got 2"],
   ],
   "element types that a kernel cannot read": [

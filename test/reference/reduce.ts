@@ -128,3 +128,46 @@ export function argMax(x: Nd, axis = -1, keepDims = false): Nd {
 export function argMin(x: Nd, axis = -1, keepDims = false): Nd {
   return argPick(x, axis, keepDims, less);
 }
+
+/** Broadcasts a result back over the elements that it was reduced from. */
+function backOver(y: Nd, shape: readonly number[], options: ReduceOptions): (i: number) => number {
+  const to = targets(shape, options);
+  return (i) => y.data[to[i]!]!;
+}
+
+/** y = Σ (x − μ)² / (m − c), μ the mean of each group of m elements */
+export function variance(x: Nd, options: ReduceOptions = {}, correction = 0): Nd {
+  const center = backOver(mean(x, options), x.shape, options);
+  const squares = sum(
+    map(x, (value, i) => (value - center(i)) ** 2),
+    options,
+  );
+  const count = x.data.length / squares.data.length;
+  return map(squares, (value) => value / (count - correction));
+}
+
+/** dxᵢ = 2 (xᵢ − μ) dy / (m − c) */
+export function varianceGrad(x: Nd, dy: Nd, options: ReduceOptions = {}, correction = 0): Nd {
+  const center = backOver(mean(x, options), x.shape, options);
+  const g = sumGrad(x.shape, dy, options);
+  const count = x.data.length / dy.data.length;
+  return map(x, (value, i) => (2 * (value - center(i)) * g.data[i]!) / (count - correction));
+}
+
+/** y = ln Σ eˣ over the axes */
+export function logSumExp(x: Nd, options: ReduceOptions = {}): Nd {
+  const greatest = max(x, options);
+  const shift = backOver(greatest, x.shape, options);
+  const total = sum(
+    map(x, (value, i) => Math.exp(value - shift(i))),
+    options,
+  );
+  return map(total, (value, i) => Math.log(value) + greatest.data[i]!);
+}
+
+/** dxᵢ = e^(xᵢ − y) dy */
+export function logSumExpGrad(x: Nd, dy: Nd, options: ReduceOptions = {}): Nd {
+  const y = backOver(logSumExp(x, options), x.shape, options);
+  const g = sumGrad(x.shape, dy, options);
+  return map(x, (value, i) => Math.exp(value - y(i)) * g.data[i]!);
+}
