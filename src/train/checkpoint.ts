@@ -8,7 +8,7 @@ import { FormatError, TramaError } from "../errors.ts";
 import type { Json } from "../nn/index.ts";
 import { arrayTypeOf, sameShape, type Dtype, type Shape, type TypedArray } from "../tensor/index.ts";
 import { encodeSafetensors, parseSafetensors, type StoredTensor } from "../weights/index.ts";
-import type { EpochResult } from "./callbacks.ts";
+import type { EpochResult } from "./callback.ts";
 
 export interface Checkpoint {
   readonly record: CheckpointRecord;
@@ -27,7 +27,13 @@ export interface CheckpointRecord {
   readonly seconds: number;
   readonly rateFactor: number;
   readonly history: readonly EpochResult[];
-  readonly callbacks: Readonly<Record<string, Json>>;
+  readonly callbacks: Readonly<Record<string, RememberedCallback>>;
+}
+
+export interface RememberedCallback {
+  readonly state: Json;
+  /** The epochs of the snapshots that it keeps; their tensors are `snapshot/<callback>/<index>/<chunk>`. */
+  readonly snapshots: readonly number[];
 }
 
 export interface StateTensor {

@@ -20,6 +20,8 @@ export interface Evaluation {
   /** Share of images whose greatest output is their class. */
   readonly accuracy: number;
   readonly count: number;
+  /** Other metrics that were asked for, by name. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 export interface BatchOptions {

@@ -6,7 +6,7 @@ import { OptionError } from "../errors.ts";
 import { selectImages, stratifiedSplit, type ImageDataset } from "../data/index.ts";
 import { adam, type Json, type Model, type Optimizer } from "../nn/index.ts";
 import { holding } from "../tensor/index.ts";
-import type { Callback, TrainingResult } from "./callbacks.ts";
+import type { Callback, TrainingResult } from "./callback.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkBatchSize } from "./evaluate.ts";
 import { checkDataset } from "./residentDataset.ts";

@@ -8,7 +8,8 @@ export type {
   StopReason,
   Training,
   TrainingResult,
-} from "./callbacks.ts";
+} from "./callback.ts";
+export * from "./callbacks/index.ts";
 export {
   decodeCheckpoint,
   encodeCheckpoint,

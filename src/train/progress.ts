@@ -1,5 +1,5 @@
 /** A Keras-like progress line on a terminal; elsewhere, one plain line an epoch. */
-import type { Callback, EpochResult, RunInfo, StepInfo } from "./callbacks.ts";
+import type { Callback, EpochResult, RunInfo, StepInfo } from "./callback.ts";
 
 /** Where lines go; `process.stdout` fits. */
 export interface ProgressOutput {

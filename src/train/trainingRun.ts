@@ -1,5 +1,6 @@
 /** One run of training: programs and state made ready, then epochs until they are done, stopped, or without hope. */
-import type { Json, Model } from "../nn/index.ts";
+import { rateAt } from "../kernels/index.ts";
+import type { Model } from "../nn/index.ts";
 import { copyInto, RandomStream, type Program, type Tensor } from "../tensor/index.ts";
 import type {
   Callback,
@@ -10,8 +11,8 @@ import type {
   StopReason,
   Training,
   TrainingResult,
-} from "./callbacks.ts";
-import { checkSettings, type Checkpoint } from "./checkpoint.ts";
+} from "./callback.ts";
+import { checkSettings, requireTensor, type Checkpoint, type RememberedCallback } from "./checkpoint.ts";
 import { asEvaluation, Evaluator, type Evaluation } from "./evaluate.ts";
 import type { FitSettings } from "./fit.ts";
 import { upload, type Hold } from "./residentDataset.ts";
@@ -40,6 +41,14 @@ interface Submit {
 interface StoredSnapshot extends Snapshot {
   readonly copies: readonly Tensor[];
 }
+
+const keptBy = (callback: Callback) => (callback.snapshots?.() ?? []) as readonly StoredSnapshot[];
+
+/** A snapshot's tensors under the names that they have in checkpoints. */
+const snapshotTensors =
+  ({ name }: Callback) =>
+  (snapshot: Snapshot, index: number): [name: string, tensor: Tensor][] =>
+    (snapshot as StoredSnapshot).copies.map((copy, chunk) => [`snapshot/${name}/${index}/${chunk}`, copy]);
 
 export class TrainingRun implements Training {
   readonly model: Model;
@@ -127,7 +136,11 @@ export class TrainingRun implements Training {
   }
 
   get learningRate(): number {
-    return this.#settings.optimizer.learningRate * this.#rateFactor;
+    return this.#rateAfter(this.#stepsDone);
+  }
+
+  #rateAfter(steps: number): number {
+    return rateAt(this.#settings.optimizer.learningRate, Math.max(0, steps)) * this.#rateFactor;
   }
 
   get rateFactor(): number {
@@ -136,7 +149,7 @@ export class TrainingRun implements Training {
 
   set rateFactor(factor: number) {
     this.#rateFactor = factor;
-    this.model.device.write(this.#state.learningRate, Float32Array.of(this.learningRate));
+    this.model.device.write(this.#state.rateFactor, Float32Array.of(factor));
   }
 
   stop(why: string): void {
@@ -165,11 +178,13 @@ export class TrainingRun implements Training {
 
   async checkpoint(): Promise<Checkpoint> {
     const { callbacks, settings } = this.#settings;
-    const remembered = callbacks.flatMap((callback): [string, Json][] =>
-      callback.name !== undefined && callback.state ? [[callback.name, callback.state()]] : [],
-    );
+    const remembered = callbacks.flatMap((callback): [string, RememberedCallback][] => {
+      if (callback.name === undefined || !callback.state) return [];
+      return [[callback.name, { state: callback.state(), snapshots: keptBy(callback).map(({ epoch }) => epoch) }]];
+    });
+    const copies = callbacks.flatMap((callback) => keptBy(callback).flatMap(snapshotTensors(callback)));
     // Read before anything else is submitted: all of it belongs to the same step.
-    const reading = readState(this.model, this.#state);
+    const reading = readState(this.model, this.#state, copies);
     const record = {
       settings,
       epoch: this.#epoch,
@@ -196,7 +211,13 @@ export class TrainingRun implements Training {
     this.rateFactor = record.rateFactor;
     for (const callback of this.#settings.callbacks) {
       const remembered = callback.name === undefined ? undefined : record.callbacks[callback.name];
-      if (remembered !== undefined) callback.resume?.(remembered);
+      if (!remembered) continue;
+      const kept = remembered.snapshots.map((epoch): Snapshot => Object.assign(this.snapshot(), { epoch }));
+      const copies = kept.flatMap(snapshotTensors(callback));
+      for (const [name, tensor] of copies) {
+        this.model.device.write(tensor, requireTensor(checkpoint, name, tensor.shape));
+      }
+      callback.resume?.(remembered.state, kept);
     }
   }
 
@@ -258,12 +279,13 @@ export class TrainingRun implements Training {
     const began = performance.now();
     const first = this.#stepOfEpoch;
     const { count, ...trained } = await this.#runSteps(began);
+    const learningRate = this.#rateAfter(this.#stepsDone - 1);
     this.#trainingSeconds += (performance.now() - began) / 1000;
     this.#rowsTrained += Math.min(count, (this.#stepOfEpoch - first) * this.#settings.batchSize);
     const sound = this.#stepOfEpoch > 0 && Number.isFinite(trained.loss);
     const validation = sound && this.#evaluator ? await this.#evaluator.run() : null;
     const seconds = (performance.now() - began) / 1000;
-    return { epoch, steps: this.#stepOfEpoch, ...trained, validation, learningRate: this.learningRate, seconds };
+    return { epoch, steps: this.#stepOfEpoch, ...trained, validation, learningRate, seconds };
   }
 
   /** A pure function of seed and epoch, so that a resumed epoch goes on in its order. */

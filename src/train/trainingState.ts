@@ -1,5 +1,6 @@
 /** The state of training on the GPU, which steps read and advance; and its way into checkpoints and back. */
 import { learnableRanges, type Model, type Optimizer, type ParameterChunk } from "../nn/index.ts";
+import { rateAt } from "../kernels/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { requireTensor, type Checkpoint, type StateTensor } from "./checkpoint.ts";
 import type { Hold } from "./residentDataset.ts";
@@ -12,8 +13,10 @@ export interface TrainingState {
   readonly cursor: Tensor;
   /** The epoch's order of images, u32. */
   readonly order: Tensor;
-  /** `[1]` */
-  readonly learningRate: Tensor;
+  /** `[1]`: of this step; a schedule writes it. */
+  readonly rate: Tensor;
+  /** `[1]`: multiplies every rate; callbacks lower it. */
+  readonly rateFactor: Tensor;
   /** Sums of loss, hits and rows since the epoch began, `[3]`. */
   readonly totals: Tensor;
   /** What is learnt, with its gradients and the optimiser's buffers. */
@@ -32,7 +35,8 @@ export function createState(model: Model, optimizer: Optimizer, images: number, 
     step: hold(device.zeros([1], "u32")),
     cursor: hold(device.zeros([1], "u32")),
     order: hold(device.zeros([images], "u32")),
-    learningRate: hold(device.tensor([optimizer.learningRate])),
+    rate: hold(device.tensor([rateAt(optimizer.learningRate, 0)])),
+    rateFactor: hold(device.tensor([1])),
     totals: hold(device.zeros([3])),
     learnt: learnableRanges(model).map(({ parameters, values }) => ({
       parameters,
@@ -56,8 +60,13 @@ function keptTensors(model: Model, state: TrainingState): [name: string, tensor:
   ];
 }
 
-export async function readState(model: Model, state: TrainingState): Promise<Map<string, StateTensor>> {
-  const kept = keptTensors(model, state);
+/** The state, and other tensors by the names that they are to have, as they are at this moment. */
+export async function readState(
+  model: Model,
+  state: TrainingState,
+  others: readonly (readonly [name: string, tensor: Tensor])[],
+): Promise<Map<string, StateTensor>> {
+  const kept = [...keptTensors(model, state), ...others];
   const values = await model.device.readMany(kept.map(([, tensor]) => tensor));
   return new Map(
     kept.map(([name, { dtype, shape }], index) => [

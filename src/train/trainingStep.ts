@@ -1,5 +1,13 @@
 /** The compiled training step: picking the batch, forward, loss, backward, update, totals. */
-import { advance, gatherBatch, softmaxCrossEntropy, tally, type BatchPlace, type RandomKey } from "../kernels/index.ts";
+import {
+  advance,
+  gatherBatch,
+  scheduleRate,
+  softmaxCrossEntropy,
+  tally,
+  type BatchPlace,
+  type RandomKey,
+} from "../kernels/index.ts";
 import { viewsOf, type CallContext, type Model, type Optimizer } from "../nn/index.ts";
 import { compile, copyInto, valueAndGradients, type Program } from "../tensor/index.ts";
 import type { ResidentDataset } from "./residentDataset.ts";
@@ -16,7 +24,7 @@ export function compileStep(
 ): Promise<Program<null>> {
   const random = (layer: number): RandomKey => ({ seed, layer, step: state.step });
   const context: CallContext = { training: true, random };
-  const { learnt, learningRate: rate } = state;
+  const { learnt, rate, rateFactor: plateauFactor } = state;
   const variables = learnt.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor));
   const places = learnt.flatMap(({ parameters, gradients }) => viewsOf(gradients, parameters));
   return compile(model.device, [], () => {
@@ -29,6 +37,7 @@ export function compileStep(
     };
     const { gradients } = valueAndGradients(forward, variables);
     gradients.forEach((gradient, index) => copyInto(gradient, places[index]!));
+    scheduleRate(optimizer.learningRate, { step: state.step, rate, plateauFactor });
     for (const range of learnt) {
       optimizer.step(range.values, range.slots, { gradients: range.gradients, rate, step: state.step });
     }

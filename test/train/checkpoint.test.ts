@@ -76,7 +76,7 @@ tests("the state of callbacks and the factor of the learning rate come back", as
   await fit(network(), garments, { ...options, callbacks: [halving, takeAt(7, taken, true)] });
   const { record } = taken[0]!;
   assert.is(record.rateFactor, 0.5 ** record.history.length);
-  assert.is(record.callbacks["counter"], 7);
+  assert.equal(record.callbacks["counter"], { state: 7, snapshots: [] });
   const seen: number[] = [];
   const watch: Callback = { onEpochEnd: ({ learningRate }) => seen.push(learningRate) };
   await fit(network(), garments, { ...options, callbacks: [watch], resume: taken[0]! });

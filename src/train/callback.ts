@@ -103,6 +103,8 @@ export interface Callback {
   onEnd?(result: TrainingResult, training: Training): Awaitable;
   /** What it remembers, as JSON, for a checkpoint. */
   state?(): Json;
+  /** Parameters that it has kept and that a checkpoint must keep as well. */
+  snapshots?(): readonly Snapshot[];
   /** Takes up what it remembered. */
-  resume?(state: Json): void;
+  resume?(state: Json, snapshots: readonly Snapshot[]): void;
 }

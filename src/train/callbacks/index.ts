@@ -1,0 +1,12 @@
+/** Callbacks as Keras users know them. Their own are as short: an object with hooks. */
+export {
+  checkpointing,
+  modelCheckpoint,
+  type CheckpointingOptions,
+  type ModelCheckpointOptions,
+} from "./checkpoints.ts";
+export { csvLog } from "./csvLog.ts";
+export { divergenceGuard, type DivergenceGuardOptions } from "./divergenceGuard.ts";
+export { earlyStopping, type EarlyStopping, type EarlyStoppingOptions } from "./earlyStopping.ts";
+export { numbersOf, type MonitorOptions } from "./monitor.ts";
+export { reduceOnPlateau, type ReduceOnPlateauOptions } from "./reduceOnPlateau.ts";
