@@ -2,7 +2,7 @@
 import { TramaError } from "../errors.ts";
 import { FileError } from "./files.ts";
 
-type FileAction = "read" | "write";
+type FileAction = "read" | "write" | "list";
 
 interface Explanation {
   readonly got: string;
@@ -27,5 +27,6 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
 export function fileFault(path: string, action: FileAction, cause: unknown): unknown {
   if (cause instanceof TramaError || !(cause instanceof Error) || !("code" in cause)) return cause;
   const { got, advice } = EXPLANATIONS[String(cause.code)] ?? { got: cause.message, advice: "see the cause" };
-  return new FileError({ where: path, expected: `to ${action} the file`, got, advice }, { cause });
+  const what = action === "list" ? "folder" : "file";
+  return new FileError({ where: path, expected: `to ${action} the ${what}`, got, advice }, { cause });
 }

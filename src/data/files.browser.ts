@@ -1,6 +1,14 @@
 /** Files in a page; see `PlatformFiles`, whose docstrings hold for the functions of the same names here. */
 import { fetchFile, fetchStream } from "./fetchStream.ts";
-import { FileError, type FileContent, type FileStream, type PartialFile, type PlatformFiles } from "./files.ts";
+import { fetchRanges } from "./fetchRanges.ts";
+import {
+  FileError,
+  type ByteRanges,
+  type FileContent,
+  type FileStream,
+  type PartialFile,
+  type PlatformFiles,
+} from "./files.ts";
 import { md5Hex } from "./md5.ts";
 
 const CACHE_NAME = "trama";
@@ -12,6 +20,19 @@ export async function readFile(location: string | URL): Promise<Uint8Array> {
 
 export async function streamFile(source: string | URL | Response): Promise<FileStream> {
   return fetchStream(source);
+}
+
+export async function openRanges(location: string | URL): Promise<ByteRanges> {
+  return fetchRanges(location);
+}
+
+export async function listFiles(folder: string | URL): Promise<readonly string[]> {
+  throw new FileError({
+    where: String(folder),
+    expected: "a file system to list the folder of",
+    got: "a page",
+    advice: "let the user choose the folder with <input type=file webkitdirectory>, and give its files",
+  });
 }
 
 export async function fileExists(location: string | URL): Promise<boolean> {
@@ -133,6 +154,8 @@ function asOwnBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 // Compile-time proof that this file shows the whole face.
 void ({
   readFile,
+  openRanges,
+  listFiles,
   streamFile,
   fileExists,
   writeFileAtomic,

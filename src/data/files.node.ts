@@ -7,8 +7,17 @@ import { fileURLToPath } from "node:url";
 import { createGunzip } from "node:zlib";
 import { fetchStream } from "./fetchStream.ts";
 import { fileFault } from "./fileFaults.node.ts";
-import { FileError, type FileContent, type FileStream, type PartialFile, type PlatformFiles } from "./files.ts";
+import {
+  FileError,
+  type ByteRanges,
+  type FileContent,
+  type FileStream,
+  type PartialFile,
+  type PlatformFiles,
+} from "./files.ts";
+import { listFilesBelow } from "./listFiles.node.ts";
 import { openPartialFile } from "./partialFile.node.ts";
+import { openFileRanges } from "./ranges.node.ts";
 
 /** Large enough that a decompressed data set arrives in hundreds of chunks, small enough to stop a bomb early. */
 const GUNZIP_CHUNK_BYTES = 256 * 1024;
@@ -50,6 +59,14 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
   } finally {
     await handle?.close();
   }
+}
+
+export async function openRanges(location: string | URL): Promise<ByteRanges> {
+  return openFileRanges(pathOf(location));
+}
+
+export async function listFiles(folder: string | URL): Promise<readonly string[]> {
+  return listFilesBelow(pathOf(folder));
 }
 
 export async function fileExists(location: string | URL): Promise<boolean> {
@@ -188,6 +205,8 @@ async function flushFolder(folder: string): Promise<void> {
 // Compile-time proof that this file shows the whole face.
 void ({
   readFile,
+  openRanges,
+  listFiles,
   streamFile,
   fileExists,
   writeFileAtomic,

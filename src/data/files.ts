@@ -35,6 +35,17 @@ export interface PartialFile {
   close(): Promise<void>;
 }
 
+/** A file read in pieces, in any order. */
+export interface ByteRanges {
+  readonly byteLength: number;
+  /**
+   * Exactly `length` bytes from `offset` on. Calls may overlap.
+   * @throws {FileError} when the file ends before that.
+   */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
 /** The face that both platform files show. */
 export interface PlatformFiles {
   /**
@@ -48,6 +59,16 @@ export interface PlatformFiles {
    * @throws {FileError} when there is none. Reading throws it when the file ends badly.
    */
   streamFile(source: string | URL | Response): Promise<FileStream>;
+  /**
+   * Opens a file to be read in pieces; in a page the server must answer requests for ranges.
+   * @throws {FileError} when there is none or it cannot be read so.
+   */
+  openRanges(location: string | URL): Promise<ByteRanges>;
+  /**
+   * Paths of all files below a folder, relative to it, with forward slashes, in code-unit order; hidden ones are left out.
+   * @throws {FileError} when there is no such folder; in a page always.
+   */
+  listFiles(folder: string | URL): Promise<readonly string[]>;
   /** Whether there is a readable file (not a folder). */
   fileExists(location: string | URL): Promise<boolean>;
   /**
