@@ -1,5 +1,8 @@
 /** Operations: one file each, with formula, forward and backward WGSL. All work on tensors of one device. */
-export { adamStep, type AdamOptions, type UpdateInputs } from "./adam.ts";
+export { adadeltaStep, type AdadeltaOptions } from "./adadelta.ts";
+export { adagradStep, type AdagradOptions } from "./adagrad.ts";
+export { adamStep, type AdamOptions } from "./adam.ts";
+export { adamaxStep, type AdamaxOptions } from "./adamax.ts";
 export { cast } from "./cast.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type ConvOptions } from "./conv2d.ts";
@@ -30,14 +33,19 @@ export {
 } from "./elementwise.ts";
 export { argMax, argMin, max, min } from "./extremum.ts";
 export { collectRows, gatherBatch, type BatchPlace, type ByteImages, type Normalisation } from "./gatherBatch.ts";
+export type { Update, UpdateInputs, UpdateOptions } from "./flatUpdate.ts";
 export { windowGeometry, type Direction, type PaddingOption, type Pair } from "./geometry.ts";
 export { logSumExp } from "./logSumExp.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
+export { nadamStep, type NadamOptions } from "./nadam.ts";
 export { pad, slice, type Padding } from "./pad.ts";
 export { averagePool2d, maxPool2d, type AveragePoolOptions, type PoolOptions } from "./pool.ts";
+export { checkNumber, range } from "./ranges.ts";
 export { mean, sum } from "./reduce.ts";
 export type { ReduceOptions } from "./reduction.ts";
 export { reshape } from "./reshape.ts";
+export { rmspropStep, type RmspropOptions } from "./rmsprop.ts";
+export { rateAt, scheduleRate, type Schedule, type ScheduleInputs } from "./schedule.ts";
 export { sgdStep, type SgdOptions } from "./sgd.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
 export { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";

@@ -2,43 +2,31 @@
  * Stochastic gradient descent with momentum over a flat buffer of parameters, as PyTorch defines it (Sutskever et al. 2013).
  *
  *   v ← μ·v + g        p ← p − rate · v              (Nesterov: p ← p − rate · (g + μ·v))
+ *
+ * The rate stays outside of the velocity (Keras keeps it inside): a schedule then acts at once, and not through the memory.
  */
-import { defineKernel, run, type Tensor } from "../tensor/index.ts";
-import { checkFlat, type UpdateInputs } from "./adam.ts";
+import { defineUpdate, type UpdateOptions } from "./flatUpdate.ts";
 
-const kernel = defineKernel({
-  name: "sgd",
-  uniforms: { momentum: "f32", decay: "f32" },
-  inputs: { g: "f32v", rate: "f32" },
-  updates: { p: "f32v", velocity: "f32v" },
-  wgsl: ({ nesterov }) => /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per four parameters
-      let parameter = p[i];
-      let gradient = g[i] + u.decay * parameter;
-      let v = u.momentum * velocity[i] + gradient;
-      velocity[i] = v;
-      p[i] = parameter - rate[0] * ${nesterov === true ? "(gradient + u.momentum * v)" : "v"};
-    }`,
-  flops: (threads) => threads * 24,
-});
-
-export interface SgdOptions {
-  /** Default: 0. */
+export interface SgdOptions extends UpdateOptions {
+  /** μ. Default: 0. */
   readonly momentum?: number;
   /** Looks ahead along the velocity. Default: false. */
   readonly nesterov?: boolean;
-  /** L2 penalty, added to the gradient. Default: 0. */
-  readonly weightDecay?: number;
 }
 
-/** One step on flat `parameters` and `velocity` of the same size, a multiple of four; both change in place. */
-export function sgdStep(
-  parameters: Tensor,
-  { velocity }: { velocity: Tensor },
-  { gradients, rate }: UpdateInputs,
-  { momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions = {},
-): void {
-  checkFlat("sgd", parameters, { gradients, velocity });
-  const options = { updates: [parameters, velocity], threads: parameters.size / 4, constants: { width: 4, nesterov } };
-  run(kernel, { g: gradients, rate }, {}, { momentum, decay: weightDecay }, options);
-}
+/** Slots: `velocity`, if there is momentum. */
+export const sgdStep = defineUpdate<SgdOptions>(
+  {
+    name: "sgd",
+    flags: ({ momentum = 0, nesterov = false }) => ({ heavy: momentum > 0, nesterov }),
+    slots: ({ heavy }) => (heavy ? ["velocity"] : []),
+    uniforms: ({ momentum = 0 }) => ({ momentum }),
+    wgsl: ({ heavy, nesterov }) => /* wgsl */ `
+    fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
+      ${heavy ? "let v = u.momentum * velocity[i] + gradient; velocity[i] = v;" : "let v = gradient;"}
+      return parameter - rate * ${heavy && nesterov ? "(gradient + u.momentum * v)" : "v"};
+    }`,
+    flops: 6,
+  },
+  ["momentum", "nesterov"],
+);

@@ -20,4 +20,16 @@ export {
   type ModelOptions,
   type ParameterChunk,
 } from "./model.ts";
-export { adam, sgd, type Optimizer } from "./optimizers.ts";
+export {
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamW,
+  nadam,
+  rmsprop,
+  sgd,
+  type Optimizer,
+  type WithRate,
+} from "./optimizers.ts";
+export { rateAt, type Schedule } from "../kernels/index.ts";

@@ -747,6 +747,35 @@ test("optimisers by hand: two steps from p = 1 with g = 2, then g = 1", () => {
   near(optimizers.rmsprop(rms, g1, { learningRate: 0.1, rho: 0.75, epsilon: 3 }).p[0]!, 1 - 0.1);
   near(optimizers.rmsprop(rms, g1, { learningRate: 0.1, rho: 0.75, epsilon: 3, epsilonInside: false }).p[0]!, 1 - 0.05);
 
+  near(
+    twice((s, g) => optimizers.rmsprop(s, g, { learningRate: 0.1, rho: 0.75, epsilon: 0, centered: true }), rms),
+    1 - 0.2 / Math.sqrt(1 - 0.5 ** 2) - 0.1 / Math.sqrt(1 - 0.625 ** 2),
+  );
+
+  // v = 2 remains the greatest.
+  near(
+    twice((s, g) => optimizers.adam(s, g, { ...half, amsgrad: true }), start),
+    1 - 0.1 - (0.1 * (4 / 3)) / Math.sqrt(8 / 3),
+  );
+  // ψ = 0 keeps μ at ¼.
+  near(
+    twice((s, g) => optimizers.nadam(s, g, { ...half, momentumDecay: 0 }), { ...start, product: 1 }),
+    1 - (0.1 * (4 / 15 + 2)) / 2 - (0.1 * (16 / 63 + 4 / 5)) / Math.sqrt(2),
+  );
+  near(
+    twice((s, g) => optimizers.adamax(s, g, half), { p: one, m: zero, n: zero, step: 0 }),
+    1 - 0.1 - 0.1 / 0.75,
+  );
+  near(
+    twice((s, g) => optimizers.adagrad(s, g, { learningRate: 0.1, initial: 5, epsilon: 0 }), { p: one, s: zero }),
+    1 - 0.2 / 3 - 0.1 / Math.sqrt(10),
+  );
+  near(
+    twice((s, g) => optimizers.adadelta(s, g, { learningRate: 1, rho: 0.5, epsilon: 1 }), { p: one, v: zero, d: zero }),
+    1 - 2 / Math.sqrt(3) - Math.sqrt(5 / 3 / 2.5),
+  );
+
+  assert.equal(optimizers.clipByValue(Float64Array.of(2, -3, 1), 1.5), Float64Array.of(1.5, -1.5, 1));
   const { clipped, norm: length } = optimizers.clipByGlobalNorm([Float64Array.of(3), Float64Array.of(0, 4)], 1);
   near(length, 5);
   assert.equal(

@@ -380,6 +380,19 @@ test("optimisers, twenty steps each", () => {
     tf.train.rmsprop(0.01, 0.9, 0.5, 1e-4),
     run(rms, (s, g) => optimizers.rmsprop(s, g, { learningRate: 0.01, momentum: 0.5, epsilon: 1e-4 })),
   );
+  // Not its centred RMSprop, which takes ε away, nor its Adadelta, which divides by the mean before g² has joined it.
+  follow(
+    "adagrad",
+    tf.train.adagrad(0.1, 0.2),
+    run({ p: start.data, s: zero }, (s, g) => optimizers.adagrad(s, g, { learningRate: 0.1, initial: 0.2 })),
+  );
+  follow(
+    "adamax",
+    tf.train.adamax(0.01, 0.9, 0.99, 1e-4),
+    run({ p: start.data, m: zero, n: zero, step: 0 }, (s, g) =>
+      optimizers.adamax(s, g, { learningRate: 0.01, beta2: 0.99, epsilon: 1e-4 }),
+    ),
+  );
 });
 
 test.before(async () => {
