@@ -21,6 +21,14 @@ const geluText = (part: "value" | "derivative") => {
   if (part === "value") return `0.5 * x * (1.0 + ${t})`;
   return `dy * (0.5 * (1.0 + ${t}) + 0.5 * x * (1.0 - ${t} * ${t}) * ${GELU_SCALE} * (1.0 + 0.134145 * x * x))`;
 };
+/** Φ(x) by its tail Φ(−|x|) = φ(x)·P(t), within 7.5e-8 (Abramowitz and Stegun 1964, 26.2.17); WGSL has no erf. */
+const NORMAL_DENSITY = "0.3989422804014327 * exp(-0.5 * x * x)";
+const TAIL_STEP = "(1.0 / (1.0 + 0.2316419 * abs(x)))";
+const NORMAL_TAIL = [1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.31938153].reduce(
+  (inner, coefficient) => `${TAIL_STEP} * (${coefficient}${inner && ` + ${inner}`})`,
+  "",
+);
+const NORMAL = `abs(select(f32v(0.0), f32v(1.0), x > f32v(0.0)) - ${NORMAL_DENSITY} * ${NORMAL_TAIL})`;
 const SIGMOID = "1.0 / (1.0 + exp(-x))";
 
 const unary = {
@@ -37,6 +45,7 @@ const unary = {
   softplus: ["max(x, f32v(0.0)) + log(1.0 + exp(-abs(x)))", `dy * (${SIGMOID})`],
   silu: [`x * (${SIGMOID})`, `dy * (${SIGMOID}) * (1.0 + x * (1.0 - ${SIGMOID}))`],
   gelu: [geluText("value"), geluText("derivative")],
+  geluExact: [`x * ${NORMAL}`, `dy * (${NORMAL} + x * ${NORMAL_DENSITY})`],
 } as const satisfies Record<string, Unary>;
 
 const binary = {
@@ -145,6 +154,8 @@ export const softplus = defineUnary("softplus");
 export const silu = defineUnary("silu");
 /** Gaussian error linear unit, tanh form (Hendrycks and Gimpel 2016, section 2). */
 export const gelu = defineUnary("gelu");
+/** Gaussian error linear unit x·Φ(x) (Hendrycks and Gimpel 2016, section 2), PyTorch's default; Φ within 7.5e-8. */
+export const geluExact = defineUnary("geluExact");
 /** a + b, broadcasting. */
 export const add = defineBinary("add");
 /** a − b, broadcasting. */

@@ -4,15 +4,23 @@ export { adagradStep, type AdagradOptions } from "./adagrad.ts";
 export { adamStep, type AdamOptions } from "./adam.ts";
 export { adamaxStep, type AdamaxOptions } from "./adamax.ts";
 export { cast } from "./cast.ts";
+export {
+  batchNorm,
+  batchNormInference,
+  type BatchNormOptions,
+  type ChannelStatistics,
+  type MovingStatistics,
+} from "./batchNorm.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type ConvOptions } from "./conv2d.ts";
-export { dropout, type RandomKey } from "./dropout.ts";
+export { dropout, spatialDropout, type RandomKey } from "./dropout.ts";
 export {
   abs,
   add,
   div,
   exp,
   gelu,
+  geluExact,
   leakyRelu,
   log,
   maximum,
@@ -36,6 +44,7 @@ export { collectRows, gatherBatch, type BatchPlace, type ByteImages, type Normal
 export type { Update, UpdateInputs, UpdateOptions } from "./flatUpdate.ts";
 export { windowGeometry, type Direction, type PaddingOption, type Pair } from "./geometry.ts";
 export { logSumExp } from "./logSumExp.ts";
+export { layerNorm, type LayerNormOptions } from "./layerNorm.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
 export { nadamStep, type NadamOptions } from "./nadam.ts";
 export { pad, slice, type Padding } from "./pad.ts";

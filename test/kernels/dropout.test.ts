@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import * as assert from "uvu/assert";
-import { advance, dropout, sum } from "../../src/kernels/index.ts";
+import { advance, dropout, spatialDropout, sum } from "../../src/kernels/index.ts";
 import { compile, valueAndGradients, type Device, type Tensor } from "../../src/tensor/index.ts";
 import * as generate from "../reference/generate.ts";
+import { filled, map, type Nd } from "../reference/nd.ts";
 import * as reference from "../reference/philox.ts";
 import { device, deviceSuite } from "../tensor/device.ts";
 import { checkOp, type Drawn } from "./check.ts";
@@ -39,6 +40,28 @@ checkOp<Case>(tests, "dropout keeps what the reference's stream keeps, forward a
   op: ([x], drawn, on) => dropout(x!, drawn.rate, keyOf(on, drawn)),
   reference: ([x], drawn) => reference.dropout(x!, drawn.rate, streamOf(drawn)),
   gradients: (_, dy, drawn) => [reference.dropoutGrad(dy, drawn.rate, streamOf(drawn))],
+});
+
+/** One number of the stream for each image and channel, the same for all pixels of it. */
+function channelsDropped(x: Nd, drawn: Case): Nd {
+  const [images, channels] = [x.shape[0]!, x.shape.at(-1)!];
+  const factors = reference.dropout(filled([images, channels], 1), drawn.rate, streamOf(drawn));
+  const perImage = x.data.length / images;
+  return map(x, (value, i) => value * factors.data[Math.floor(i / perImage) * channels + (i % channels)]!);
+}
+
+checkOp<Case>(tests, "spatialDropout keeps or drops the whole of a channel, forward and backward", {
+  cases: fc.record({
+    shape: generate.shape({ minRank: 2, maxRank: 4, maxSize: 3000 }),
+    rate: fc.constantFrom(0, 0.25, 0.5, 0.9),
+    layer: fc.nat(9),
+    step: fc.constantFrom(0, 1, 2 ** 32 - 1),
+    seed: generate.seed,
+  }),
+  arguments: ({ shape, seed }) => [generate.values(shape, seed)],
+  op: ([x], drawn, on) => spatialDropout(x!, drawn.rate, keyOf(on, drawn)),
+  reference: ([x], drawn) => channelsDropped(x!, drawn),
+  gradients: (_, dy, drawn) => [channelsDropped(dy, drawn)],
 });
 
 const ones = (count: number): Tensor => device.tensor(new Float32Array(count).fill(1));
@@ -85,6 +108,7 @@ tests("a rate outside [0, 1) is refused", () => {
   const key = { seed: 1, layer: 0, step: device.tensor(Uint32Array.of(0)) };
   for (const rate of [-0.1, 1, 2, Number.NaN]) {
     assert.throws(() => dropout(ones(4), rate, key), /dropout: expected a rate in \[0, 1\)/);
+    assert.throws(() => spatialDropout(ones(4), rate, key), /spatialDropout: expected a rate in \[0, 1\)/);
   }
 });
 

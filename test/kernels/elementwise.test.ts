@@ -41,6 +41,7 @@ checkOp(tests, "tanh", unaryCheck(ops.tanh, unary.tanh, wide));
 checkOp(tests, "softplus", unaryCheck(ops.softplus, unary.softplus, wide));
 checkOp(tests, "silu", unaryCheck(ops.silu, unary.silu, wide));
 checkOp(tests, "gelu", { ...unaryCheck(ops.gelu, unary.geluTanh, wide), atol: 5e-6 }); // 1 + tanh cancels far below 0
+checkOp(tests, "geluExact", { ...unaryCheck(ops.geluExact, unary.gelu, wide), atol: 2e-6 }); // Φ is within 7.5e-8
 checkOp(
   tests,
   "leakyRelu",
@@ -124,6 +125,7 @@ tests("activations neither overflow nor lose small values far from 0", async () 
     ["softplus", ops.softplus, unary.softplus],
     ["silu", ops.silu, unary.silu],
     ["gelu", ops.gelu, unary.geluTanh],
+    ["geluExact", ops.geluExact, unary.gelu],
   ] as const) {
     const [y, dx] = (await at(op, far)) as [number[], number[]];
     assertClose(y, nd([6], far.map(formula.f)), { name, case: far });

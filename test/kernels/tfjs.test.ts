@@ -5,7 +5,18 @@
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import * as assert from "uvu/assert";
-import { averagePool2d, conv2d, matmul, maxPool2d, mul, softmaxCrossEntropy, sum } from "../../src/kernels/index.ts";
+import {
+  averagePool2d,
+  batchNorm,
+  batchNormInference,
+  conv2d,
+  layerNorm,
+  matmul,
+  maxPool2d,
+  mul,
+  softmaxCrossEntropy,
+  sum,
+} from "../../src/kernels/index.ts";
 import { valueAndGradients, type Tensor } from "../../src/tensor/index.ts";
 import { assertClose } from "../reference/compare.ts";
 import * as generate from "../reference/generate.ts";
@@ -117,6 +128,47 @@ tests("softmaxCrossEntropy", async () => {
       ([logits]) => softmaxCrossEntropy(logits!, device.tensor(Uint32Array.from(labels))),
       ([logits]) => tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d(labels, "int32"), classes), logits!));
   }, 15); // prettier-ignore
+});
+
+const batches = fc.record({
+  batch: fc.constantFrom(2, 3),
+  image: fc.tuple(fc.constantFrom(1, 5, 8), fc.constantFrom(2, 6)),
+  channels: fc.constantFrom(1, 3, 4, 8, 33),
+  seed: generate.seed,
+});
+
+const parameters = (channels: number, seed: number): readonly Nd[] => [
+  generate.values([channels], seed + 1, { min: 0.5, max: 1.5 }),
+  generate.values([channels], seed + 2),
+];
+
+tests("batchNorm in training and inference", async () => {
+  await generate.forAll(batches, async (drawn) => {
+    const { batch, image, channels, seed } = drawn;
+    const inputs = [generate.values([batch, ...image, channels], seed, { min: -2, max: 3 }), ...parameters(channels, seed)];
+    const [mean, variance] = [generate.values([channels], seed + 3), generate.values([channels], seed + 4, { min: 0.2, max: 2 })];
+    const theirs = (x: tf.Tensor, m: tf.Tensor, v: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) =>
+      tf.batchNorm(x, m, v, shift, scale, 1e-3);
+    await same("batchNorm", drawn, inputs, ([x, scale, shift]) => batchNorm(x!, scale!, shift!), ([x, scale, shift]) => {
+      const moments = tf.moments(x!, [0, 1, 2]);
+      return theirs(x!, moments.mean, moments.variance, scale!, shift!);
+    });
+    const given = [mean, variance].map(({ data }) => Float32Array.from(data));
+    await same("batchNormInference", drawn, inputs,
+      ([x, scale, shift]) => batchNormInference(x!, scale!, shift!, { mean: device.tensor(given[0]!), variance: device.tensor(given[1]!) }),
+      ([x, scale, shift]) => theirs(x!, tf.tensor1d(given[0]!), tf.tensor1d(given[1]!), scale!, shift!));
+  }, 12); // prettier-ignore
+});
+
+tests("layerNorm", async () => {
+  await generate.forAll(batches, (drawn) => {
+    const { batch, image, channels, seed } = drawn;
+    const inputs = [generate.values([batch, ...image, channels + 3], seed, { min: -2, max: 3 }), ...parameters(channels + 3, seed)];
+    return same("layerNorm", drawn, inputs, ([x, scale, shift]) => layerNorm(x!, scale!, shift!), ([x, scale, shift]) => {
+      const { mean, variance } = tf.moments(x!, -1, true);
+      return x!.sub(mean).div(variance.add(1e-3).sqrt()).mul(scale!).add(shift!);
+    });
+  }, 12); // prettier-ignore
 });
 
 tests.run();
