@@ -1,5 +1,5 @@
 /** Models: layers, initial values, optimisers. */
-export { glorotUniform, heNormal, initialisers, type Initialiser, type InitialiserName } from "./initialisers.ts";
+export type { Fans, Initialiser, InitialiserName } from "./initialisers.ts";
 export type {
   BuiltLayer,
   CallContext,

@@ -5,7 +5,7 @@
 import { OptionError, ShapeError, TramaError } from "../errors.ts";
 import type { FusedActivation, RandomKey } from "../kernels/index.ts";
 import { formatShape, sizeOf, type Shape, type Tensor } from "../tensor/index.ts";
-import { initialisers, type InitialiserName } from "./initialisers.ts";
+import { checkInitialiser, fansOf, type Fans, type Initialiser } from "./initialisers.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -48,7 +48,8 @@ export interface Parameter {
   readonly trainable: boolean;
   /** Left as it is in training. A frozen batch norm normalises with its running statistics. */
   frozen: boolean;
-  readonly initialiser: InitialiserName;
+  readonly initialiser: Initialiser;
+  readonly fans: Fans;
   /** Its place on the device; known once the model is built. */
   tensor: Tensor;
 }
@@ -71,16 +72,20 @@ export class LayerBuilder {
   readonly #path: string[] = [];
   #layers = 0;
 
-  /** Declares a parameter of the layer that is being built. */
-  parameter(name: string, shape: Shape, initialiser: InitialiserName, trainable = true): Parameter {
-    if (!Object.hasOwn(initialisers, initialiser)) {
-      throw new OptionError({
-        where: name,
-        expected: `an initialiser among ${Object.keys(initialisers).join(", ")}`,
-        got: initialiser,
-      });
-    }
-    const parameter = { name: [...this.#path, name].join("/"), shape, initialiser, trainable, frozen: false };
+  /**
+   * Declares a parameter of the layer that is being built. `fans` default to those of `[…receptive field, in, out]`: other
+   * layouts, such as depthwise filters, tell theirs.
+   */
+  parameter(
+    name: string,
+    shape: Shape,
+    initialiser: Initialiser,
+    trainable = true,
+    fans: Fans = fansOf(shape),
+  ): Parameter {
+    checkInitialiser(name, initialiser);
+    const path = [...this.#path, name].join("/");
+    const parameter = { name: path, shape, initialiser, fans, trainable, frozen: false };
     this.parameters.push(parameter as Parameter);
     return parameter as Parameter;
   }

@@ -12,7 +12,7 @@ import {
   Tensor,
 } from "../tensor/index.ts";
 import type { Shape } from "../tensor/index.ts";
-import { initialisers } from "./initialisers.ts";
+import { initialValues } from "./initialisers.ts";
 import {
   LayerBuilder,
   type BuiltLayer,
@@ -85,9 +85,9 @@ export class Model {
 
   /** Sets every parameter to its initial value under the model's seed. */
   initialise(): void {
-    this.parameters.forEach(({ shape, initialiser, tensor }, index) => {
+    this.parameters.forEach(({ shape, initialiser, fans, tensor }, index) => {
       const random = new RandomStream(this.seed, INITIAL_STREAM + index);
-      this.device.write(tensor, initialisers[initialiser](shape, random));
+      this.device.write(tensor, initialValues(initialiser, shape, random, fans));
     });
   }
 

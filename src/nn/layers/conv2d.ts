@@ -7,7 +7,7 @@ import {
   type PaddingOption,
   type Pair,
 } from "../../kernels/index.ts";
-import type { InitialiserName } from "../initialisers.ts";
+import type { Initialiser } from "../initialisers.ts";
 import { configOf, expectActivation, expectRank, type Layer } from "../layer.ts";
 
 export interface Conv2dOptions {
@@ -22,7 +22,7 @@ export interface Conv2dOptions {
   /** Default: true. */
   readonly bias?: boolean;
   /** Of the filters; the bias begins at zero. Default: `glorotUniform`. */
-  readonly initialiser?: InitialiserName;
+  readonly initialiser?: Initialiser;
   readonly name?: string;
 }
 

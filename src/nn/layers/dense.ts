@@ -1,7 +1,7 @@
 /** Fully connected layer: y = f(x·W + b). */
 import { OptionError } from "../../errors.ts";
 import { matmul, type FusedActivation } from "../../kernels/index.ts";
-import type { InitialiserName } from "../initialisers.ts";
+import type { Initialiser } from "../initialisers.ts";
 import { configOf, expectActivation, expectRank, type Layer } from "../layer.ts";
 
 export interface DenseOptions {
@@ -10,7 +10,7 @@ export interface DenseOptions {
   /** Default: true. */
   readonly bias?: boolean;
   /** Of the weights; the bias begins at zero. Default: `glorotUniform`. */
-  readonly initialiser?: InitialiserName;
+  readonly initialiser?: Initialiser;
   readonly name?: string;
 }
 

@@ -2,18 +2,24 @@
 import { FormatError } from "../../errors.ts";
 import type { Json, Layer } from "../layer.ts";
 import { activation } from "./activation.ts";
+import { add, concat, identity, multiply } from "./combine.ts";
 import { conv2d } from "./conv2d.ts";
 import { dense } from "./dense.ts";
-import { dropout } from "./dropout.ts";
-import { averagePool2d, globalAveragePool2d, maxPool2d } from "./pooling.ts";
+import { dropout, spatialDropout2d } from "./dropout.ts";
+import { batchNorm, layerNorm } from "./norm.ts";
+import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "./pooling.ts";
 import { sequential } from "./sequential.ts";
-import { flatten } from "./shape.ts";
+import { flatten, reshape, zeroPad2d } from "./shape.ts";
 
 export { activation, averagePool2d, conv2d, dense, dropout, flatten, globalAveragePool2d, maxPool2d, sequential };
-export type { ActivationName } from "./activation.ts";
+export { add, batchNorm, concat, globalMaxPool2d, identity, layerNorm, multiply, reshape, spatialDropout2d, zeroPad2d };
+export type { ActivationName, ActivationOptions } from "./activation.ts";
+export type { BranchesOptions, ConcatOptions } from "./combine.ts";
 export type { Conv2dOptions } from "./conv2d.ts";
 export type { DenseOptions } from "./dense.ts";
+export type { BatchNormOptions, LayerNormOptions, NormOptions } from "./norm.ts";
 export type { PoolLayerOptions } from "./pooling.ts";
+export type { ZeroPadding } from "./shape.ts";
 
 /** A layer as it is written to a file. */
 export interface LayerRecord {
@@ -31,14 +37,24 @@ type Maker = (config: never, children: readonly Layer[]) => Layer;
 
 const makers: Readonly<Record<string, Maker>> = {
   activation: ({ kind, ...options }: { kind: never }) => activation(kind, options),
+  add: (options, children) => add(children, options),
   averagePool2d: ({ size, ...options }: { size: never }) => averagePool2d(size, options),
+  batchNorm: (options) => batchNorm(options),
+  concat: (options, children) => concat(children, options),
   conv2d: ({ filters, size, ...options }: { filters: never; size: never }) => conv2d(filters, size, options),
   dense: ({ units, ...options }: { units: never }) => dense(units, options),
   dropout: ({ rate, ...options }: { rate: never }) => dropout(rate, options),
   flatten: (options) => flatten(options),
   globalAveragePool2d: (options) => globalAveragePool2d(options),
+  globalMaxPool2d: (options) => globalMaxPool2d(options),
+  identity: (options) => identity(options),
+  layerNorm: (options) => layerNorm(options),
   maxPool2d: ({ size, ...options }: { size: never }) => maxPool2d(size, options),
+  multiply: (options, children) => multiply(children, options),
+  reshape: ({ shape, ...options }: { shape: never }) => reshape(shape, options),
   sequential: (options, children) => sequential(children, options),
+  spatialDropout2d: ({ rate, ...options }: { rate: never }) => spatialDropout2d(rate, options),
+  zeroPad2d: ({ padding, ...options }: { padding: never }) => zeroPad2d(padding, options),
 };
 
 /** Makes the layers of a record again. Throws `FormatError` for a kind that this version does not know. */

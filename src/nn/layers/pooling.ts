@@ -1,5 +1,5 @@
 /** Pooling layers over NHWC images. */
-import { averagePool2d as average, maxPool2d as maximum, mean, windowGeometry } from "../../kernels/index.ts";
+import { averagePool2d as average, max, maxPool2d as maximum, mean, windowGeometry } from "../../kernels/index.ts";
 import type { AveragePoolOptions, PaddingOption, Pair, PoolOptions } from "../../kernels/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { configOf, expectRank, type Layer } from "../layer.ts";
@@ -45,16 +45,25 @@ export function averagePool2d(size: Pair, options: PoolLayerOptions & { readonly
   return pooling("averagePool2d", size, options, average);
 }
 
-/** Mean over all pixels: `[height, width, channels]` → `[channels]`. */
-export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
+function globalPooling(kind: string, options: { readonly name?: string }, reduce: typeof mean): Layer {
   return {
-    kind: "globalAveragePool2d",
+    kind,
     name: options.name,
     config: configOf({ ...options }),
     children: [],
     build(input) {
-      expectRank("globalAveragePool2d", input, 3, "[height, width, channels]");
-      return { output: [input[2]!], call: (x) => mean(x, { axes: [1, 2] }) };
+      expectRank(kind, input, 3, "[height, width, channels]");
+      return { output: [input[2]!], call: (x) => reduce(x, { axes: [1, 2] }) };
     },
   };
+}
+
+/** Mean over all pixels: `[height, width, channels]` → `[channels]`. */
+export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
+  return globalPooling("globalAveragePool2d", options, mean);
+}
+
+/** Greatest value among all pixels: `[height, width, channels]` → `[channels]`. */
+export function globalMaxPool2d(options: { readonly name?: string } = {}): Layer {
+  return globalPooling("globalMaxPool2d", options, max);
 }
