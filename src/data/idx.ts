@@ -50,11 +50,14 @@ const ELEMENT_TYPES: Readonly<Record<IdxType, ElementType>> = {
 };
 
 const MAX_DIMENSIONS = 8;
+/** Bytes that hold every header, and some values after most. */
+export const MAX_IDX_HEADER_BYTES = 4 + 4 * MAX_DIMENSIONS;
 /** Deflate spends at least 2 bits on 258 bytes, so that no honest gz file expands further (RFC 1951). */
 const MAX_DEFLATE_RATIO = 1032;
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-interface IdxHeader {
+/** What the beginning of a file says about the rest. */
+export interface IdxHeader {
   readonly type: IdxType;
   readonly shape: readonly number[];
   /** Bytes before the values. */
@@ -108,6 +111,15 @@ export function encodeIdx(array: IdxArray): Uint8Array<ArrayBuffer> {
   payload.set(new Uint8Array(array.data.buffer, array.data.byteOffset, array.data.byteLength));
   swapToBigEndian(payload, element.bytes);
   return bytes;
+}
+
+/**
+ * Reads the header alone, of a file whose values may be too many for memory.
+ * @param bytes the file's first `MAX_IDX_HEADER_BYTES`, or all of it.
+ * @throws {FormatError} when no IDX file begins so.
+ */
+export function parseIdxHeader(bytes: Uint8Array, file: string): IdxHeader {
+  return parseHeader(bytes, { file, maxBytes: Number.MAX_SAFE_INTEGER });
 }
 
 /** Whether the bytes begin as a gzip stream does. */
