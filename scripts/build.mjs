@@ -1,10 +1,10 @@
 /**
- * Builds `dist/`: a module for each source file, the command line, and one bundle for plain pages.
+ * Builds `dist/`: a module for each source file, the command line, and a bundle for plain pages with another that it loads on demand.
  * Type declarations are a step of their own (`npm run types:emit`), so that this one takes a moment only.
  */
 import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { buildCli, buildModules, bundleForBrowsers } from "./bundles.mjs";
+import { buildCli, buildModules, bundleForBrowsers, bundleWeightsForBrowsers } from "./bundles.mjs";
 
 process.chdir(join(import.meta.dirname, ".."));
 const start = performance.now();
@@ -16,7 +16,9 @@ const library = sources("src").filter((file) => !file.startsWith("src/cli/"));
 await Promise.all([
   buildModules(library),
   ...(existsSync(cli) ? [buildCli(cli)] : []),
-  ...(existsSync(face) ? [bundleForBrowsers(face, { outfile: "dist/trama.browser.js" })] : []),
+  ...(existsSync(face)
+    ? [bundleForBrowsers(face, { outfile: "dist/trama.browser.js" }), bundleWeightsForBrowsers("dist")]
+    : []),
 ]);
 if (existsSync(cli)) chmodSync("dist/cli/trama.js", 0o755);
 if (!process.argv.includes("--quiet")) {

@@ -46,16 +46,34 @@ export function buildCli(entry) {
   });
 }
 
+const inPages = { ...common, platform: "browser", conditions: ["source"], minify: true };
+
 /** Everything that `entry` needs in a page, in one minified module; an import of Node's would fail here. */
 export function bundleForBrowsers(entry, options = {}) {
+  return build({ ...inPages, entryPoints: [entry], plugins: [beside(/\/formats\/index\.ts$/, WEIGHTS)], ...options });
+}
+
+const MAIN = "./trama.browser.js";
+const WEIGHTS = "./trama.weights.js";
+
+/**
+ * What reads weights of other programs, beside the page's bundle, which loads it on demand. Errors are the bundle's own, so
+ * that there is one class of each.
+ */
+export function bundleWeightsForBrowsers(folder) {
+  const contents = ["formats", "names"].map((part) => `export * from "./src/weights/${part}/index.ts";`).join("\n");
   return build({
-    ...common,
-    entryPoints: [entry],
-    platform: "browser",
-    conditions: ["source"],
-    minify: true,
-    ...options,
+    ...inPages,
+    stdin: { contents, resolveDir: process.cwd() },
+    outfile: join(folder, WEIGHTS),
+    plugins: [beside(/\/errors\.ts$/, MAIN)],
+    external: optional,
   });
+}
+
+/** Leaves what matches to another bundle in the same folder. */
+function beside(filter, path) {
+  return { name: "beside", setup: ({ onResolve }) => onResolve({ filter }, () => ({ path, external: true })) };
 }
 
 /**

@@ -31,8 +31,9 @@ export {
   loadBytes,
   loadWeights,
   loadWeightsBytes,
+  openWeights,
   save,
   saveBytes,
   VERSION,
 } from "./weights/index.ts";
-export type { ModelDescription, SaveOptions } from "./weights/index.ts";
+export type { LoadReport, LoadWeightsOptions, ModelDescription, SaveOptions, WeightsFile } from "./weights/index.ts";

@@ -77,7 +77,7 @@ layering("the library needs no package but the optional ones", () => {
   const foreign = compiled.filter(
     ({ from, specifier }) => partOf(from) !== "cli" && /^(?!node:)[a-z@]/.test(specifier),
   );
-  const allowed = new Set(["webgpu", "sharp"]);
+  const allowed = new Set(["webgpu", "sharp", "h5wasm"]);
   assert.equal(
     foreign
       .filter(({ specifier }) => !allowed.has(specifier))

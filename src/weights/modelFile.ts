@@ -9,7 +9,7 @@ import type { Device } from "../tensor/index.ts";
 import type { StoredTensor } from "./dtypes.ts";
 import { blaming, decodeRecord, encodeRecord, RECORD_KEY, type ModelRecord } from "./modelRecord.ts";
 import { encodeSafetensors, parseSafetensors } from "./safetensors.ts";
-import { fill, requireFit } from "./weights.ts";
+import { fill, planFit } from "./weights.ts";
 
 export interface SaveOptions {
   /** Free text kept with the model, such as the data that it was trained on. `describeModel` gives it back. */
@@ -59,30 +59,11 @@ export function loadBytes(device: Device, bytes: Uint8Array, file = "model file"
   const { tensors, metadata } = parseSafetensors(bytes, file);
   const { architecture, ...options } = decodeRecord(metadata, file);
   // Before anything is allocated: a file may claim layers of any size, but has to bring their weights.
-  requireFit(
-    blaming(file, () => parametersOf(architecture, options.input)),
-    tensors,
-    file,
-  );
+  const parameters = blaming(file, () => parametersOf(architecture, options.input));
+  const plan = planFit(parameters, { file, tensors });
   const model = build(device, architecture, options);
-  fill(model, tensors, file);
+  fill(model, plan, tensors, file);
   return model;
-}
-
-/**
- * Replaces the weights of a model by those of a file, which may come from another program.
- * @throws {FormatError} listing missing, unexpected and mismatched tensors. @throws {ShapeError} when only shapes differ.
- * The model is unchanged then.
- */
-export async function loadWeights(model: Model, location: string | URL): Promise<void> {
-  loadWeightsBytes(model, await readFile(location), String(location));
-}
-
-/** `loadWeights` from memory. */
-export function loadWeightsBytes(model: Model, bytes: Uint8Array, file = "weights file"): void {
-  const { tensors } = parseSafetensors(bytes, file);
-  requireFit(model.parameters, tensors, file);
-  fill(model, tensors, file);
 }
 
 /** Reads what a model file says about its model. Needs no device. */

@@ -4,8 +4,10 @@
  * and this reader takes it for hostile all the same: every number is checked before it is used.
  */
 import { FormatError } from "../errors.ts";
-import { isStoredDtype, STORED_BYTES, type StoredTensor } from "./dtypes.ts";
+import type { ByteStream } from "./byteStream.ts";
+import { isStoredDtype, STORED_BYTES, type StoredTensor, type TensorInfo } from "./dtypes.ts";
 import { repeatedKey } from "./jsonKeys.ts";
+import type { WeightsFile } from "./weightsFile.ts";
 
 /** What a file holds. */
 export interface SafetensorsFile {
@@ -24,9 +26,16 @@ const METADATA_KEY = "__metadata__";
 
 /** A byte range of the data, as a header claims it. */
 interface Entry {
-  readonly tensor: Omit<StoredTensor, "bytes">;
+  readonly tensor: TensorInfo;
   readonly begin: number;
   readonly end: number;
+}
+
+/** A header that has been checked. */
+interface Header {
+  /** In the order of their data. */
+  readonly entries: readonly Entry[];
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
@@ -36,18 +45,43 @@ interface Entry {
  * @throws {FormatError} naming the file, and the tensor where it is one's fault.
  */
 export function parseSafetensors(bytes: Uint8Array, file: string): SafetensorsFile {
-  const dataStart = PREFIX_BYTES + headerLength(bytes, file);
-  const header = parseHeader(bytes.subarray(PREFIX_BYTES, dataStart), file);
-  const metadata = requireMetadata(header[METADATA_KEY], file);
-  const names = Object.keys(header).filter((name) => name !== METADATA_KEY);
-  const entries = names.map((name) => requireEntry(name, header[name], file));
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  requireFullCover(entries, bytes.length - dataStart, file);
+  const dataStart = PREFIX_BYTES + headerLength(bytes, bytes.length, file);
+  const { entries, metadata } = readHeader(bytes.subarray(PREFIX_BYTES, dataStart), bytes.length - dataStart, file);
   const tensors = entries.map(({ tensor, begin, end }): [string, StoredTensor] => [
     tensor.name,
     { ...tensor, bytes: bytes.subarray(dataStart + begin, dataStart + end) },
   ]);
   return { tensors: new Map(tensors), metadata };
+}
+
+/**
+ * Reads the header of a file as it arrives; the tensors follow one at a time, each in a buffer of its own.
+ * @throws {FormatError} like `parseSafetensors`, before any data is read.
+ */
+export async function openSafetensors(stream: ByteStream): Promise<WeightsFile> {
+  const { file, totalBytes } = stream;
+  const length = headerLength(await stream.peek(PREFIX_BYTES), totalBytes, file);
+  await stream.take(PREFIX_BYTES);
+  const dataBytes = totalBytes === undefined ? undefined : totalBytes - PREFIX_BYTES - length;
+  const { entries, metadata } = readHeader(await stream.take(length), dataBytes, file);
+  return {
+    file,
+    format: "safetensors",
+    tensors: new Map(entries.map(({ tensor }) => [tensor.name, tensor])),
+    metadata,
+    skipped: [],
+    notes: [],
+    async *read(wanted = () => true) {
+      for (const { tensor, begin, end } of entries) {
+        const bytes = await stream.take(end - begin);
+        if (wanted(tensor.name)) yield { ...tensor, bytes };
+      }
+      if ((await stream.peek(1)).length > 0) {
+        throw fault(file, null, `${entries.at(-1)?.end ?? 0} bytes of data`, "more", NOT_AS_WRITTEN);
+      }
+    },
+    close: () => stream.close(),
+  };
 }
 
 /**
@@ -82,22 +116,34 @@ function encodeHeader(header: ReadonlyMap<string, unknown>): Uint8Array {
   return bytes;
 }
 
-function headerLength(bytes: Uint8Array, file: string): number {
-  if (bytes.length < PREFIX_BYTES) throw fault(file, null, "a safetensors file", `${bytes.length} bytes`, NOT_OURS);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const claimed = view.getBigUint64(0, true);
+/** Length of the header that begins behind the prefix. @param fileBytes undefined if it is not known. */
+function headerLength(prefix: Uint8Array, fileBytes: number | undefined, file: string): number {
+  if (prefix.length < PREFIX_BYTES) throw fault(file, null, "a safetensors file", `${prefix.length} bytes`, NOT_OURS);
+  const claimed = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES).getBigUint64(0, true);
   if (claimed > MAX_HEADER_BYTES) {
     throw fault(file, null, `a safetensors header of at most ${MAX_HEADER_BYTES} bytes`, `${claimed}`, NOT_OURS);
   }
-  const room = bytes.length - PREFIX_BYTES;
+  const room = (fileBytes ?? Number.POSITIVE_INFINITY) - PREFIX_BYTES;
   if (claimed > room) {
     throw fault(file, null, `a header of ${claimed} bytes`, `a file that ends after ${room}`, CUT_OFF);
   }
   return Number(claimed);
 }
 
+/** @param dataBytes what follows the header; undefined if it is not known. */
+function readHeader(bytes: Uint8Array, dataBytes: number | undefined, file: string): Header {
+  const header = parseHeader(bytes, file);
+  const metadata = requireMetadata(header[METADATA_KEY], file);
+  const names = Object.keys(header).filter((name) => name !== METADATA_KEY);
+  const entries = names.map((name) => requireEntry(name, header[name], file));
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  requireFullCover(entries, dataBytes, file);
+  return { entries, metadata };
+}
+
 const NOT_OURS = "check that it is a safetensors file";
 const CUT_OFF = "the file is cut off or is no safetensors file: get it again";
+const NOT_AS_WRITTEN = "the file is not what its writer left";
 
 function parseHeader(bytes: Uint8Array, file: string): Readonly<Record<string, unknown>> {
   const expected = "a header that is a JSON object";
@@ -140,14 +186,14 @@ function requireEntry(name: string, entry: unknown, file: string): Entry {
   return { tensor, begin, end };
 }
 
-function requireSize({ name, dtype, shape }: Omit<StoredTensor, "bytes">, bytes: number, file: string): void {
+function requireSize({ name, dtype, shape }: TensorInfo, bytes: number, file: string): void {
   const expected = shape.reduce((product, extent) => product * extent, STORED_BYTES[dtype]);
   if (expected === bytes) return;
   throw fault(file, name, `${expected} bytes for ${dtype} [${shape.join(", ")}]`, `${bytes}`);
 }
 
 /** Tensors must lie one after the other and fill the data: no byte shared, none unaccounted for. */
-function requireFullCover(entries: readonly Entry[], dataBytes: number, file: string): void {
+function requireFullCover(entries: readonly Entry[], dataBytes: number | undefined, file: string): void {
   let offset = 0;
   for (const { tensor, begin, end } of entries) {
     if (begin < offset) {
@@ -156,13 +202,13 @@ function requireFullCover(entries: readonly Entry[], dataBytes: number, file: st
     if (begin > offset) {
       throw fault(file, tensor.name, `data that begins at byte ${offset}`, `a gap of ${begin - offset} bytes`);
     }
-    if (end > dataBytes) {
+    if (dataBytes !== undefined && end > dataBytes) {
       throw fault(file, tensor.name, `data up to byte ${end}`, `a file whose data ends at ${dataBytes}`, CUT_OFF);
     }
     offset = end;
   }
-  if (offset === dataBytes) return;
-  throw fault(file, null, `${offset} bytes of data`, `${dataBytes}`, "the file is not what its writer left");
+  if (dataBytes === undefined || offset === dataBytes) return;
+  throw fault(file, null, `${offset} bytes of data`, `${dataBytes}`, NOT_AS_WRITTEN);
 }
 
 function isSizes(value: unknown): value is number[] {

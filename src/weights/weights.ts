@@ -1,54 +1,241 @@
-/** Tensors of a file into the parameters of a model: all of them, of the right shapes, or none. */
-import { FormatError, ShapeError } from "../errors.ts";
+/**
+ * Tensors of a file into the parameters of a model: which goes where, in what order of elements, and what fits nowhere.
+ * All of this is decided from names and shapes, before any number is read or written.
+ */
+import { FormatError, OptionError, ShapeError } from "../errors.ts";
 import type { Model, Parameter } from "../nn/index.ts";
-import { formatShape, sameShape } from "../tensor/index.ts";
-import { floatsOf, type StoredTensor } from "./dtypes.ts";
+import { formatShape, sameShape, type Shape } from "../tensor/index.ts";
+import { floatViewOf, STORED_BYTES, type StoredTensor, type TensorInfo } from "./dtypes.ts";
+import { keras, rename, type NameMap } from "./names/index.ts";
+import { closest } from "./nearNames.ts";
+import { gather, isRowMajor, type StridedView } from "./strided.ts";
 
 type Wanted = Pick<Parameter, "name" | "shape">;
+
+/**
+ * How names of a file become ours: a map of another program's; or, name by name, a table or function that gives our name, null
+ * for what is to be left out, and undefined for what goes by the file's own convention.
+ */
+export type NameMapping =
+  NameMap | Readonly<Record<string, string | null>> | ((name: string) => string | null | undefined);
+
+/** Yes, no, or for names that match; these are our names of parameters, or the file's names of tensors. */
+export type Allowance = boolean | RegExp;
+
+export interface FitOptions {
+  /** Default: the convention of the file's format (PyTorch's for `.pth`), with names as they are. */
+  readonly map?: NameMapping;
+  /** Parameters that the file may lack; they keep their values. Default: none. */
+  readonly allowMissing?: Allowance;
+  /** Tensors that the model may have no place for. Default: none. */
+  readonly allowUnexpected?: Allowance;
+  /** Parameters that keep their values whatever the file has, such as those of a new classifier. Default: none. */
+  readonly except?: RegExp;
+  /**
+   * Shapes `[height, width, channels]` that are flattened into the inputs of a parameter, by its name. They matter for
+   * PyTorch's files, and are known for models whose layers follow one another.
+   */
+  readonly flattened?: Readonly<Record<string, Shape>>;
+}
+
+/** A tensor of a file and its place. */
+export interface Fit {
+  readonly parameter: Wanted;
+  readonly source: TensorInfo;
+  readonly view: StridedView;
+}
+
+/** A tensor that was brought into another shape or order. */
+export interface Reshaped {
+  readonly name: string;
+  readonly source: string;
+  readonly from: Shape;
+  readonly to: Shape;
+}
+
+export interface FitReport {
+  /** Parameters that have a tensor in the file. */
+  readonly loaded: readonly string[];
+  /** Parameters that keep their values. */
+  readonly missing: readonly string[];
+  /** Tensors of the file that have no place in the model. */
+  readonly unexpected: readonly string[];
+  readonly reshaped: readonly Reshaped[];
+  /** What the file has beside weights, and what was left out on request. */
+  readonly skipped: readonly string[];
+}
+
+export interface FitPlan {
+  /** By the file's names. */
+  readonly fits: ReadonlyMap<string, Fit>;
+  readonly report: FitReport;
+}
+
+/** What is known of a file before its numbers are read. */
+export interface FileInfo {
+  readonly file: string;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly map?: NameMap;
+  readonly skipped?: readonly string[];
+}
 
 /** Names listed in one error; a file of another network would fill the screen. */
 const MAX_LISTED = 6;
 
 /**
- * Throws unless the file has exactly the tensors that the parameters ask for.
- * @throws {FormatError} listing what is missing, unexpected and of another shape.
+ * Finds the place of each tensor.
+ * @throws {FormatError} listing what is missing, unexpected and of another shape, beyond what is allowed.
  * @throws {ShapeError} when all names fit, but shapes differ.
  */
-export function requireFit(wanted: readonly Wanted[], stored: ReadonlyMap<string, StoredTensor>, file: string): void {
-  const names = new Set(wanted.map(({ name }) => name));
-  const missing = wanted.filter(({ name }) => !stored.has(name)).map(inWords);
-  const unexpected = [...stored.values()].filter(({ name }) => !names.has(name)).map(inWords);
-  const mismatched = wanted.flatMap((parameter) => misfit(parameter, stored.get(parameter.name)));
-  const got = [listed("missing", missing), listed("unexpected", unexpected), listed("of another shape", mismatched)];
-  if (got.every((list) => list === "")) return;
-  const Kind = missing.length + unexpected.length > 0 ? FormatError : ShapeError;
-  throw new Kind({
-    where: file,
-    expected: `the ${wanted.length} tensors of this model`,
-    got: got.filter((list) => list !== "").join("; "),
-    advice:
-      "the file belongs to another architecture: load it with load(device, file), or build the model that it was saved from",
-  });
+export function planFit(parameters: readonly Wanted[], info: FileInfo, options: FitOptions = {}): FitPlan {
+  const { file, tensors, skipped = [] } = info;
+  const { except, flattened = {} } = options;
+  const { convention } = isNameMap(options.map) ? options.map : (info.map ?? keras);
+  const sources = sourcesByName(info, options.map);
+  const leftOut = [...tensors.keys()].filter((name) => sources.get(name) === null);
+  const byName = new Map([...sources].flatMap(([name, ours]) => (ours === null ? [] : [[canonical(ours), name]])));
+  const fits = new Map<string, Fit>();
+  const missing: Wanted[] = [];
+  const mismatched: string[] = [];
+  const kept: string[] = [];
+  for (const parameter of parameters) {
+    const { name, shape } = parameter;
+    const sourceName = byName.get(canonical(name));
+    const source = sourceName === undefined ? undefined : tensors.get(sourceName);
+    byName.delete(canonical(name));
+    if (except?.test(name)) {
+      kept.push(name);
+      if (source !== undefined) leftOut.push(source.name);
+    } else if (source === undefined) missing.push(parameter);
+    else {
+      const view = convention.view(source.shape, shape, flattened[name]);
+      if (view === undefined) mismatched.push(misfit(parameter, source));
+      else fits.set(source.name, { parameter, source, view });
+    }
+  }
+  const unexpected = [...byName.values()].map((name) => tensors.get(name)!);
+  refuseMisfits({ file, wanted: parameters.length, missing, unexpected, mismatched, sources }, options);
+  const report: FitReport = {
+    loaded: [...fits.values()].map(({ parameter }) => parameter.name),
+    missing: [...missing.map(({ name }) => name), ...kept],
+    unexpected: unexpected.map(({ name }) => name),
+    reshaped: [...fits.values()].flatMap(reshaping),
+    skipped: [...skipped, ...leftOut],
+  };
+  return { fits, report };
 }
 
-/** Writes the tensors into the model's parameters; call `requireFit` first. */
-export function fill(model: Model, stored: ReadonlyMap<string, StoredTensor>, file: string): void {
+/** The numbers of a tensor in the order of its parameter. */
+export function arranged({ view }: Fit, tensor: StoredTensor, file: string): Float32Array<ArrayBuffer> {
+  const bytes = gather(tensor.bytes, STORED_BYTES[tensor.dtype], view);
+  return floatViewOf({ ...tensor, bytes }, file);
+}
+
+/** Writes what `planFit` has found room for, from a file in memory. */
+export function fill(model: Model, { fits }: FitPlan, stored: ReadonlyMap<string, StoredTensor>, file: string): void {
   // All is converted before anything is written, so that a tensor of a wrong dtype leaves the model as it was.
-  const values = model.parameters.map(({ name }) => floatsOf(stored.get(name)!, file));
-  model.parameters.forEach(({ tensor }, index) => model.device.write(tensor, values[index]!));
+  writeAll(
+    model,
+    new Map([...fits].map(([name, fit]) => [fit.parameter.name, arranged(fit, stored.get(name)!, file)])),
+  );
 }
 
-function misfit({ name, shape }: Wanted, tensor: StoredTensor | undefined): string[] {
-  if (tensor === undefined || sameShape(tensor.shape, shape)) return [];
-  return [`${name} ${formatShape(tensor.shape)} for ${formatShape(shape)}`];
+/** Writes values by parameters' names. */
+export function writeAll(model: Model, values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
+  for (const { name, tensor } of model.parameters) {
+    const own = values.get(name);
+    if (own !== undefined) model.device.write(tensor, own);
+  }
+}
+
+/** Our name of each tensor of a file; null for those to be left out. */
+function sourcesByName({ file, tensors, map: own = keras }: FileInfo, map?: NameMapping): Map<string, string | null> {
+  const names = new Map(rename(isNameMap(map) ? map : own, tensors));
+  if (map !== undefined && !isNameMap(map)) {
+    for (const name of tensors.keys()) {
+      const ours = typeof map === "function" ? map(name) : Object.hasOwn(map, name) ? map[name] : undefined;
+      if (ours !== undefined) names.set(name, ours);
+    }
+  }
+  const taken = new Map<string, string>();
+  for (const [name, ours] of names) {
+    if (ours === null) continue;
+    const other = taken.get(canonical(ours));
+    if (other !== undefined) {
+      throw new OptionError({
+        where: file,
+        expected: "a map that gives each tensor a name of its own",
+        got: `${ours} for both ${other} and ${name}`,
+      });
+    }
+    taken.set(canonical(ours), name);
+  }
+  return names;
+}
+
+function isNameMap(map: NameMapping | undefined): map is NameMap {
+  return typeof map === "object" && "convention" in map && typeof map.convention === "object";
+}
+
+/** Keras calls the kernel of a depthwise convolution otherwise in files than it does elsewhere. */
+function canonical(name: string): string {
+  return name.replace(/(^|\/)depthwise_kernel$/, "$1kernel");
+}
+
+interface Misfits {
+  readonly file: string;
+  readonly wanted: number;
+  readonly missing: readonly Wanted[];
+  readonly unexpected: readonly TensorInfo[];
+  readonly mismatched: readonly string[];
+  /** Our names of the file's tensors. */
+  readonly sources: ReadonlyMap<string, string | null>;
+}
+
+function refuseMisfits(misfits: Misfits, { allowMissing = false, allowUnexpected = false, map }: FitOptions): void {
+  const { file, wanted, mismatched, sources } = misfits;
+  const missing = misfits.missing.filter(({ name }) => !allows(allowMissing, name));
+  const unexpected = misfits.unexpected.filter(({ name }) => !allows(allowUnexpected, name));
+  const candidates = unexpected.map(({ name }) => sources.get(name) ?? name);
+  const near = (name: string): string => {
+    const candidate = closest(name, candidates);
+    return candidate === undefined ? "" : ` (the file has ${candidate})`;
+  };
+  const got = [
+    listed("missing", missing, (parameter) => inWords(parameter) + near(parameter.name)),
+    listed("unexpected", unexpected, inWords),
+    listed("of another shape", mismatched, (text) => text),
+  ].filter((list) => list !== "");
+  if (got.length === 0) return;
+  const Kind = missing.length + unexpected.length > 0 ? FormatError : ShapeError;
+  const rebuild = "load it with load(device, file), or build the model that it was saved from";
+  const advice =
+    map === undefined
+      ? `the file belongs to another architecture or another program: ${rebuild}, or give a map for its names`
+      : `the map does not fit, or the file belongs to another architecture; what may differ, allowMissing, allowUnexpected and except say`;
+  throw new Kind({ where: file, expected: `the ${wanted} tensors of this model`, got: got.join("; "), advice });
+}
+
+function allows(allowance: Allowance, name: string): boolean {
+  return typeof allowance === "boolean" ? allowance : allowance.test(name);
+}
+
+function misfit({ name, shape }: Wanted, source: TensorInfo): string {
+  const own = source.name === name ? "" : ` (${source.name})`;
+  return `${name}${own} ${formatShape(source.shape)} for ${formatShape(shape)}`;
+}
+
+function reshaping({ parameter: { name, shape }, source, view }: Fit): Reshaped[] {
+  if (isRowMajor(view) && sameShape(source.shape, shape)) return [];
+  return [{ name, source: source.name, from: source.shape, to: shape }];
 }
 
 function inWords({ name, shape }: Wanted): string {
   return `${name} ${formatShape(shape)}`;
 }
 
-function listed(what: string, names: readonly string[]): string {
-  if (names.length === 0) return "";
-  const rest = names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : "";
-  return `${what}: ${names.slice(0, MAX_LISTED).join(", ")}${rest}`;
+function listed<T>(what: string, items: readonly T[], describe: (item: T) => string): string {
+  if (items.length === 0) return "";
+  const rest = items.length > MAX_LISTED ? ` and ${items.length - MAX_LISTED} more` : "";
+  return `${what}: ${items.slice(0, MAX_LISTED).map(describe).join(", ")}${rest}`;
 }
