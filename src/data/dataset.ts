@@ -40,6 +40,8 @@ export interface PixelStatistics {
   readonly std: number;
   readonly min: number;
   readonly max: number;
+  /** The middle value; of an even number, the lower of the middle two. */
+  readonly median: number;
 }
 
 /**
@@ -119,21 +121,31 @@ export function pixelHistogram(dataset: ImageDataset): Float64Array {
   return histogram;
 }
 
-/** Mean, standard deviation and range of all pixels; see `PixelStatistics`. */
+/** Of all pixels; see `PixelStatistics`. */
 export function pixelStatistics(dataset: ImageDataset): PixelStatistics {
-  // Through the histogram: sums of whole numbers below 2⁵³ are exact, so that order and size cost no digit.
-  const histogram = pixelHistogram(dataset);
-  let sum = 0;
-  let sumOfSquares = 0;
+  return histogramStatistics(pixelHistogram(dataset));
+}
+
+/** Statistics of the values that a histogram, shape [256], counts; NaN when it counts none. */
+export function histogramStatistics(histogram: Float64Array): PixelStatistics {
+  let [total, sum, sumOfSquares] = [0, 0, 0];
+  // Sums of whole numbers below 2⁵³ are exact, so that order and size cost no digit.
   histogram.forEach((times, value) => {
+    total += times;
     sum += times * value;
     sumOfSquares += times * value * value;
   });
-  const total = dataset.images.length;
+  if (total === 0) return { mean: NaN, std: NaN, min: NaN, max: NaN, median: NaN };
   const mean = sum / total;
   const occurs = (times: number): boolean => times > 0;
-  const variance = Math.max(0, sumOfSquares / total - mean * mean);
-  return { mean, std: Math.sqrt(variance), min: histogram.findIndex(occurs), max: histogram.findLastIndex(occurs) };
+  let upTo = 0;
+  return {
+    mean,
+    std: Math.sqrt(Math.max(0, sumOfSquares / total - mean * mean)),
+    min: histogram.findIndex(occurs),
+    max: histogram.findLastIndex(occurs),
+    median: histogram.findIndex((times) => (upTo += times) >= total / 2),
+  };
 }
 
 function withoutCount(dataset: ImageDataset): Omit<ImageDataset, "count"> {

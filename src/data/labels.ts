@@ -2,7 +2,7 @@
  * Class names in three languages, and label maps that merge classes into groups.
  */
 import { DataError, OptionError } from "../errors.ts";
-import { imageDataset, type ImageDataset } from "./dataset.ts";
+import { imageDataset, selectImages, type ImageDataset } from "./dataset.ts";
 
 /** English, Portuguese, Spanish. */
 export type Language = "en" | "pt" | "es";
@@ -55,15 +55,40 @@ export function labelMap(groups: readonly LabelGroup[], classCount: number): Lab
  */
 export function applyLabelMap(dataset: ImageDataset, map: LabelMap): ImageDataset {
   if (map.targets.length !== dataset.classNames.length) {
-    throw new DataError({
-      where: "applyLabelMap",
-      expected: `a map of ${dataset.classNames.length} classes`,
-      got: `one of ${map.targets.length}`,
-    });
+    throw wrongClassCount("applyLabelMap", dataset, map.targets.length);
   }
   const labels = dataset.labels.map((label) => map.targets[label] ?? 0);
-  const { images, shape, origin, synthetic, split } = dataset;
-  return imageDataset({ images, labels, shape, origin, synthetic, split, classNames: map.classNames });
+  return imageDataset({ ...fieldsOf(dataset), labels, classNames: map.classNames });
+}
+
+/**
+ * Merges, renames or leaves out classes.
+ * @param mapping new class number of each old class; null leaves its examples out.
+ * @param names names of the new classes, each of which some class must be mapped to.
+ * @throws {OptionError} when a number has no name, or a name no class. @throws {DataError} when `mapping` is for another
+ * number of classes, or leaves nothing.
+ */
+export function mapLabels(
+  dataset: ImageDataset,
+  mapping: readonly (number | null)[],
+  names: readonly string[],
+): ImageDataset {
+  if (mapping.length !== dataset.classNames.length) throw wrongClassCount("mapLabels", dataset, mapping.length);
+  const groups = names.map((name, target) => ({
+    name,
+    classes: mapping.flatMap((to, at) => (to === target ? [at] : [])),
+  }));
+  const stray = mapping.find((to) => to !== null && groups[to] === undefined);
+  if (stray !== undefined) {
+    const expected = `new classes from 0 to ${names.length - 1}, or null`;
+    throw new OptionError({ where: "mapLabels", expected, got: String(stray) });
+  }
+  const dropped = mapping.flatMap((to, at) => (to === null ? [at] : []));
+  if (dropped.length === 0) return applyLabelMap(dataset, labelMap(groups, mapping.length));
+  // Left out classes get a number of their own for a moment, behind the others.
+  const whole = applyLabelMap(dataset, labelMap([...groups, { name: "(left out)", classes: dropped }], mapping.length));
+  const kept = Array.from(whole.labels.keys()).filter((index) => whole.labels[index] !== names.length);
+  return imageDataset({ ...fieldsOf(selectImages(whole, kept)), classNames: names });
 }
 
 const GROUP_CLASSES: readonly (readonly number[])[] = [[0, 2, 4, 6], [1], [3], [5, 7, 9], [8]];
@@ -87,6 +112,14 @@ export function fashionGroups(language: Language = "en"): LabelMap {
 export function requireLanguage(language: Language): Language {
   if (Object.hasOwn(FASHION_CLASS_NAMES, language)) return language;
   throw new OptionError({ where: "language", expected: "en, pt or es", got: language });
+}
+
+function fieldsOf({ images, labels, shape, origin, synthetic, split, classNames }: ImageDataset) {
+  return { images, labels, shape, origin, synthetic, split, classNames };
+}
+
+function wrongClassCount(where: string, { classNames }: ImageDataset, got: number): DataError {
+  return new DataError({ where, expected: `a map of ${classNames.length} classes`, got: `one of ${got}` });
 }
 
 function assignGroup(group: LabelGroup, target: number, owners: (number | undefined)[]): void {
