@@ -46,14 +46,14 @@ export interface PreparedPicture {
  * Study S0's treatment of photographs that its network had never seen the like of, so that they resemble Fashion-MNIST:
  * grey, 28×28 by bilinear resizing (Pillow's, which sees every pixel), inverted where the background is light.
  */
-export const OUT_OF_DISTRIBUTION: PictureSettings = Object.freeze({
+export const OUT_OF_DISTRIBUTION: PictureSettings = {
   size: [28, 28],
   channels: 1,
   fit: "stretch",
   resampling: "triangle",
   invert: "lightBackground",
   background: "border",
-});
+};
 
 const FITS: readonly Fit[] = ["stretch", "cover", "contain"];
 const INVERSIONS: readonly Inversion[] = ["never", "always", "lightBackground"];

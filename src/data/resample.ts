@@ -50,7 +50,7 @@ export function resample(
   window: Window = { top: 0, left: 0, height: shape[0], width: shape[1] },
 ): Uint8Array {
   if (!RESAMPLINGS.includes(method)) {
-    throw new OptionError({ where: "resampling", expected: RESAMPLINGS.join(", "), got: String(method) });
+    throw new OptionError({ where: "resampling", expected: RESAMPLINGS.join(", "), got: method });
   }
   const [height, width, channels] = shape;
   const down = tapsOf(method, window.top, window.height, height, size[0]);
