@@ -1,6 +1,17 @@
 /** The two networks of the whole-step cases, and their inputs. */
 import { syntheticGarments, type ImageDataset } from "../src/data/index.ts";
-import { adam, build, conv2d, dense, flatten, maxPool2d, sequential, type Layer, type Model } from "../src/nn/index.ts";
+import {
+  adam,
+  build,
+  crossEntropy,
+  conv2d,
+  dense,
+  flatten,
+  maxPool2d,
+  sequential,
+  type Layer,
+  type Model,
+} from "../src/nn/index.ts";
 import { keep, type Device, type Program } from "../src/tensor/index.ts";
 import { upload, type Hold } from "../src/train/residentDataset.ts";
 import { createState, type TrainingState } from "../src/train/trainingState.ts";
@@ -53,6 +64,7 @@ export interface TrainingSetup {
 export function trainingSetup(device: Device, network: NetworkName, hold: Hold = keep): TrainingSetup {
   const model = holdModel(build(device, architectureOf(network), { input: IMAGE }), hold);
   const optimizer = adam();
+  const settings = { optimizer, loss: crossEntropy(), seed: model.seed, augmentation: null, mix: null };
   const data = upload(device, batchOfGarments(), hold);
   const state = createState(model, optimizer, BATCH, hold);
   device.write(
@@ -60,5 +72,5 @@ export function trainingSetup(device: Device, network: NetworkName, hold: Hold =
     Uint32Array.from({ length: BATCH }, (_, index) => index),
   );
   const place = { order: state.order, cursor: state.cursor, rows: BATCH, stride: BATCH, batches: 1 };
-  return { state, compile: () => compileStep(model, optimizer, data, state, place, model.seed) };
+  return { state, compile: () => compileStep(model, data, state, place, settings) };
 }

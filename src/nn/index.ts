@@ -18,6 +18,7 @@ export {
   parametersOf,
   viewsOf,
   type ModelOptions,
+  type Resize,
   type ParameterChunk,
 } from "./model.ts";
 export {
@@ -33,3 +34,4 @@ export {
   type WithRate,
 } from "./optimizers.ts";
 export { rateAt, type Schedule } from "../kernels/index.ts";
+export * from "./losses.ts";

@@ -29,8 +29,16 @@ export interface ModelOptions {
   readonly seed?: number;
   /** What is done to pixel values before the first layer. Default: divide by 255. */
   readonly normalisation?: Normalisation;
+  /** How images of another size are brought to the input's. Default: bilinear. */
+  readonly resize?: Resize;
   /** Names of the classes, in order. */
   readonly classNames?: readonly string[];
+}
+
+/** `antialias`: bilinear weights widen to see every pixel of an image made smaller. Default: false. */
+export interface Resize {
+  readonly mode: "nearest" | "bilinear" | "area";
+  readonly antialias?: boolean;
 }
 
 /**
@@ -55,6 +63,7 @@ export class Model {
   readonly output: Shape;
   readonly seed: number;
   readonly normalisation: Normalisation;
+  readonly resize: Resize;
   readonly classNames: readonly string[];
   readonly parameters: readonly Parameter[];
   readonly chunks: readonly ParameterChunk[];
@@ -63,6 +72,7 @@ export class Model {
 
   constructor(device: Device, architecture: Layer, options: ModelOptions) {
     const { input, seed = 42, normalisation = { scale: 1, shift: 0 }, classNames = [] } = options;
+    const { resize = { mode: "bilinear" } } = options;
     const builder = new LayerBuilder();
     this.#layer = architecture.build(input, builder);
     this.device = device;
@@ -71,6 +81,7 @@ export class Model {
     this.output = this.#layer.output;
     this.seed = seed;
     this.normalisation = normalisation;
+    this.resize = resize;
     this.classNames = classNames;
     this.parameters = builder.parameters;
     this.summaries = builder.summaries;

@@ -4,15 +4,15 @@ import type { ImageDataset } from "../data/index.ts";
 import {
   advance,
   collectRows,
-  gatherBatch,
+  batchOf,
   softmax,
   softmaxCrossEntropy,
   tally,
   type BatchPlace,
 } from "../kernels/index.ts";
 import type { CallContext, Model } from "../nn/index.ts";
-import { compile, holding, sizeOf, type Program, type Tensor } from "../tensor/index.ts";
-import { checkDataset, upload, type Hold, type ResidentDataset } from "./residentDataset.ts";
+import { compile, holding, sizeOf, type Program, type Shape, type Tensor } from "../tensor/index.ts";
+import { checkDataset, lookOf, upload, type Hold, type ResidentDataset } from "./residentDataset.ts";
 
 export interface Evaluation {
   /** Mean cross entropy, in nats. */
@@ -76,7 +76,7 @@ export class Inference {
     const programs = await Promise.all(
       parts.map(async (part) => {
         const program = await compile(device, [], () => {
-          const { x, y } = gatherBatch(data, part.place, model.normalisation);
+          const { x, y } = batchOf(data, part.place, lookOf(model, data));
           visit(model.call(x, INFERENCE), y, part.place);
           advance(cursor);
           return null;
@@ -154,10 +154,16 @@ export interface Predictions {
   readonly classes: Uint32Array<ArrayBuffer>;
 }
 
-/** Class probabilities of images given as bytes, `[count, height, width, channels]` in the shape of the model's input. */
-export async function predict(model: Model, images: Uint8Array, options: BatchOptions = {}): Promise<Predictions> {
+export interface PredictOptions extends BatchOptions {
+  /** `[height, width, channels]` of the images. Default: the model's input. */
+  readonly shape?: Shape;
+}
+
+/** Class probabilities of images given as bytes, `[count, …shape]`; they are brought to the model's input on the GPU. */
+export async function predict(model: Model, images: Uint8Array, options: PredictOptions = {}): Promise<Predictions> {
   const { device } = model;
-  const size = sizeOf(model.input);
+  const { shape = model.input } = options;
+  const size = sizeOf(shape);
   const count = images.length / size;
   if (!Number.isInteger(count) || count === 0) {
     throw new ShapeError({
@@ -168,7 +174,7 @@ export async function predict(model: Model, images: Uint8Array, options: BatchOp
   }
   const batchSize = checkBatchSize("predict", options.batchSize ?? DEFAULT_BATCH);
   const classes = model.output[0]!;
-  const dataset = { images, labels: new Uint8Array(count), shape: model.input, count, origin: "images to predict" };
+  const dataset = { images, labels: new Uint8Array(count), shape, count, origin: "images to predict" };
   const probabilities = await holding(async (hold) => {
     const results = hold(device.zeros([count, classes]));
     const data = upload(device, dataset, hold);

@@ -4,7 +4,8 @@
  */
 import { OptionError } from "../errors.ts";
 import { selectImages, stratifiedSplit, type ImageDataset } from "../data/index.ts";
-import { adam, type Json, type Model, type Optimizer } from "../nn/index.ts";
+import type { Augmentation, MixOptions } from "../kernels/index.ts";
+import { adam, crossEntropy, type Json, type Loss, type Model, type Optimizer } from "../nn/index.ts";
 import { holding } from "../tensor/index.ts";
 import type { Callback, TrainingResult } from "./callback.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -19,6 +20,12 @@ export interface FitOptions {
   readonly batchSize?: number;
   /** Default: `adam()`. */
   readonly optimizer?: Optimizer;
+  /** Default: `crossEntropy()`. Validation is always judged by the plain cross entropy. */
+  readonly loss?: Loss;
+  /** Changes to training images, drawn anew for each. Default: none. */
+  readonly augmentation?: Augmentation | null;
+  /** Mixes training images and their labels in pairs. Default: none. */
+  readonly mix?: MixOptions | null;
   /** Images to judge by after each epoch: a data set, or the share of the training images to set aside. Default: none. */
   readonly validation?: ImageDataset | number;
   /** Of the order of images, of dropout and of the split. Default: the model's seed. */
@@ -60,6 +67,7 @@ function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSe
     epochs = 5,
     batchSize = 128,
     optimizer = adam(),
+    loss = crossEntropy(),
     seed = model.seed,
     shuffle = true,
     callbacks = [],
@@ -76,6 +84,9 @@ function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSe
     epochs,
     batchSize: size,
     optimizer,
+    loss,
+    augmentation: options.augmentation ?? null,
+    mix: options.mix ?? null,
     seed,
     shuffle,
     callbacks,
@@ -88,6 +99,10 @@ function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSe
       shuffle,
       batchSize: size,
       optimizer: optimizer.name,
+      learningRate: optimizer.learningRate as Json,
+      loss: loss.name,
+      augmentation: (options.augmentation ?? null) as Json,
+      mix: (options.mix ?? null) as Json,
       images: training.count,
       data: fingerprintOf(training),
       parameters: model.parameters.map(

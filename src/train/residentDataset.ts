@@ -1,6 +1,6 @@
 /** A data set on the GPU: uploaded once, four pixels to a word, and picked from there batch by batch. */
 import { DataError, DeviceError, ShapeError } from "../errors.ts";
-import type { ByteImages } from "../kernels/index.ts";
+import type { BatchLook, ByteImages } from "../kernels/index.ts";
 import type { ImageDataset } from "../data/index.ts";
 import type { Model } from "../nn/index.ts";
 import { formatShape, sameShape, type Device, type Shape, type Tensor } from "../tensor/index.ts";
@@ -34,12 +34,25 @@ export function upload(device: Device, dataset: UploadableImages, hold: Hold): R
   return { pixels, labels: hold(device.tensor(Uint32Array.from(labels))), imageShape: shape, count };
 }
 
+/** How a model wants to see images: normalised, and brought to the size and channels of its input. */
+export function lookOf(model: Model, { imageShape }: Pick<ByteImages, "imageShape">): BatchLook {
+  const { input, normalisation, resize } = model;
+  if (sameShape(input, imageShape)) return { normalisation };
+  const [height = 1, width = 1, channels = 1] = input;
+  const { mode, antialias = false } = resize;
+  const smaller = height < imageShape[0]! || width < imageShape[1]!;
+  return { normalisation, size: [height, width], channels, resize: mode, antialias: antialias && smaller };
+}
+
 /** Throws unless the model can learn from, or be judged on, this data set. */
 export function checkDataset(where: string, model: Model, { shape, classNames, origin }: ImageDataset): void {
-  if (!sameShape(model.input, shape)) {
+  const [channels, wanted] = [shape[2], model.input[2]];
+  const convertible =
+    model.input.length === 3 && (channels === wanted || channels === 1 || (channels === 3 && wanted === 1));
+  if (!sameShape(model.input, shape) && !convertible) {
     throw new ShapeError({
       where,
-      expected: `images of ${formatShape(model.input)}, the model's input`,
+      expected: `images that can be brought to ${formatShape(model.input)}, the model's input`,
       got: `${formatShape(shape)} in "${origin}"`,
     });
   }

@@ -99,7 +99,7 @@ export class TrainingRun implements Training {
   static async prepare(model: Model, settings: FitSettings, hold: Hold): Promise<TrainingRun> {
     const began = performance.now();
     const { device } = model;
-    const { training, validation, batchSize, optimizer, seed } = settings;
+    const { training, validation, batchSize, optimizer } = settings;
     const data = upload(device, training, hold);
     const state = createState(model, optimizer, data.count, hold);
     const full = Math.floor(data.count / batchSize);
@@ -109,7 +109,7 @@ export class TrainingRun implements Training {
     const last = { order, cursor, rows: rest, stride: batchSize, batches: 1, offset: full * batchSize };
     const compiled = await Promise.all(
       (rest > 0 ? [...places, last] : places).map(async (place) => ({
-        program: await compileStep(model, optimizer, data, state, place, seed),
+        program: await compileStep(model, data, state, place, settings),
         steps: place.batches,
       })),
     );
