@@ -13,9 +13,12 @@ export interface AdapterOption {
 
 export type CommonOptions = OutputOptions & DataOptions & AdapterOption;
 
-export function withOutputOptions(command: Command): Command {
+export const JSON_LINES = "print one JSON object a line on stdout, and nothing else there";
+
+/** @param json in the place of `--json`, for a command that gives it a meaning more. */
+export function withOutputOptions(command: Command, json = new Option("--json", JSON_LINES)): Command {
   return command
-    .option("--json", "print one JSON object a line on stdout, and nothing else there")
+    .addOption(json)
     .option("--verbose", "print details, and the stack of an error")
     .addOption(new Option("--quiet", "print the result only").conflicts("verbose"));
 }
@@ -34,6 +37,14 @@ export function withAdapterOption(command: Command): Command {
     "--adapter <name>",
     "gpu, software, lavapipe, swiftshader, or part of a name (default: TRAMA_ADAPTER, else the best there is)",
   );
+}
+
+/** A file whose name ends in `extension`: what does not was meant to be something else, and would be overwritten. */
+export function fileNamed(extension: string): (text: string) => string {
+  return (text) => {
+    if (text.endsWith(extension)) return text;
+    throw new InvalidArgumentError(`Expected the name of a file that ends in ${extension}.`);
+  };
 }
 
 /** Whole numbers of at least `least`. */

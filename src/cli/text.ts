@@ -1,23 +1,16 @@
 /** Text for terminals: tables, boxes, wrapping, numbers. */
-
-const ANSI = new RegExp(`${String.fromCodePoint(27)}\\[[0-9;]*m`, "g");
-
-/** Columns that a text takes, colours not counted. */
-export function widthOf(text: string): number {
-  return text.replace(ANSI, "").length;
-}
+import { textTable, textWidth } from "../report/index.ts";
 
 /** Columns of a table: `l` flush left, `r` flush right, one letter each. */
 export type Alignment = string;
 
-/** Rows as lines of equal columns, two blanks apart. */
-export function table(rows: readonly (readonly string[])[], alignment: Alignment): string[] {
-  const widths = Array.from(alignment, (_, column) => Math.max(...rows.map((row) => widthOf(row[column] ?? ""))));
-  const cell = (text: string, column: number): string => {
-    const blanks = " ".repeat((widths[column] ?? 0) - widthOf(text));
-    return alignment[column] === "r" ? blanks + text : text + blanks;
-  };
-  return rows.map((row) => row.map(cell).join("  ").trimEnd());
+/** Rows, the first of which has the titles, as lines of equal columns, two blanks apart. */
+export function table([titles = [], ...rows]: readonly (readonly string[])[], alignment: Alignment): string[] {
+  const columns = Array.from(alignment, (letter, column) => ({
+    title: titles[column] ?? "",
+    align: letter === "r" ? ("right" as const) : ("left" as const),
+  }));
+  return textTable({ columns, rows });
 }
 
 /** Breaks text at blanks so that no line is wider than `width`, unless one word is. */
@@ -25,8 +18,9 @@ export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
-    if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
+    if (last !== undefined && textWidth(last) + 1 + textWidth(word) <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
   }
   return lines.map((line) => line.replaceAll(TIE, " "));
 }
@@ -43,14 +37,14 @@ export function listed(items: readonly string[]): string {
 export function labelled(label: string, text: string, width: number, margin = 10): string[] {
   const lines = wrap(text, Math.max(20, width - margin));
   const blanks = (taken: number): string => " ".repeat(Math.max(0, margin - taken));
-  return lines.map((line, at) => (at === 0 ? label + blanks(widthOf(label)) : blanks(0)) + line);
+  return lines.map((line, at) => (at === 0 ? label + blanks(textWidth(label)) : blanks(0)) + line);
 }
 
 /** Lines in a frame that cannot be overlooked. */
 export function box(lines: readonly string[]): string[] {
-  const width = Math.max(...lines.map(widthOf));
+  const width = Math.max(...lines.map(textWidth));
   const rule = "━".repeat(width + 2);
-  return [`┏${rule}┓`, ...lines.map((line) => `┃ ${line}${" ".repeat(width - widthOf(line))} ┃`), `┗${rule}┛`];
+  return [`┏${rule}┓`, ...lines.map((line) => `┃ ${line}${" ".repeat(width - textWidth(line))} ┃`), `┗${rule}┛`];
 }
 
 /** `474,590` */

@@ -5,6 +5,7 @@ import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { drawGarment } from "../../src/data/index.ts";
+import { textWidth } from "../../src/report/index.ts";
 import { parseSafetensors } from "../../src/weights/index.ts";
 import { copyPackage, eventsIn, Workplace, type Outcome } from "./command.ts";
 
@@ -143,23 +144,92 @@ command("equal seeds give equal models, and --quiet prints the result only", asy
 
 const model = "runs/convnet.safetensors";
 
-command("evaluate: loss, accuracy, baseline and the recall of every class", async () => {
+command("evaluate: loss, accuracy, baseline and a report of every class", async () => {
   const args = ["evaluate", model, "--synthetic", "--images", "200"];
   const [result] = eventsIn((await place.trama([...args, "--json"])).stdout);
-  const { accuracy, loss, baseline, classes } = result as {
+  const { accuracy, loss, baseline, classes, report } = result as {
     accuracy: number;
     loss: number;
     baseline: number;
     classes: { name: string; images: number; recall: number }[];
+    report: { accuracy: number; scores: { metric: string; value: number }[]; confusion: number[][] };
   };
   assert.is(classes.length, 10);
   const hits = classes.reduce((sum, { images, recall }) => sum + images * recall, 0);
   assert.ok(Math.abs(hits / 200 - accuracy) < 1e-6, "recalls agree with the accuracy");
+  assert.ok(Math.abs(report.accuracy - accuracy) < 1e-6, "the GPU and the report count alike");
+  assert.ok(Math.abs(report.scores.find(({ metric }) => metric === "log loss")!.value - loss) < 1e-4);
   assert.ok(loss > 0 && baseline >= 0.1);
   const { code, stdout } = await place.trama(args);
   assert.is(code, 0);
-  assert.match(stdout, /^Ankle boot +20 +\d\.\d{4}/m);
+  assert.match(stdout, /^ +precision +recall +f1-score +support$/m);
+  assert.match(stdout, /^ +Ankle boot( +\d\.\d{4}){3} +20$/m);
+  assert.match(stdout, new RegExp(`^accuracy +${accuracy.toFixed(4)} +0\\.1000 +always "T-shirt/top"$`, "m"));
   assert.match(stdout, new RegExp(`Test accuracy: ${accuracy.toFixed(4)}\n$`));
+});
+
+command("evaluate --per-class --confusion --json FILE --csv FILE", async () => {
+  const files = ["--json", "reports/test.json", "--csv", "reports/test.csv"];
+  const { code, stdout, stderr } = await place.trama([
+    "evaluate",
+    model,
+    "--synthetic",
+    "--images",
+    "200",
+    "--per-class",
+    "--confusion",
+    ...files,
+  ]);
+  assert.is(code, 0, stderr);
+  assert.match(stdout, /specificity +npv +support$/m);
+  assert.match(stdout, /^ +ROC AUC +average precision +most often mistaken for$/m);
+  assert.match(stdout, /^ +T-shirt\/top\n +│ +Trouser\n/m);
+  assert.ok(
+    stdout.split("\n").every((line) => textWidth(line) <= 100),
+    "no line is wider than the terminal",
+  );
+  const read = (name: string) => readFileSync(join(place.folder, "reports", name), "utf8");
+  const { report } = JSON.parse(read("test.json")) as { report: { confusion: number[][]; accuracy: number } };
+  assert.is(
+    report.confusion.flat().reduce((sum, count) => sum + count),
+    200,
+  );
+  assert.match(stdout, new RegExp(`Test accuracy: ${report.accuracy.toFixed(4)}\n$`));
+  const lines = read("test.csv").split("\r\n");
+  assert.equal(
+    [lines[0], lines.length],
+    ["kind,name,precision,recall,f1-score,specificity,npv,support", 1 + 10 + 3 + 6 + 1],
+  );
+});
+
+command("evaluate --json does not take a model for the place of a report", async () => {
+  const before = readFileSync(join(place.folder, model));
+  refused(await place.trama(["evaluate", "--json", model, "--synthetic"]), 2, /file that ends in \.json/);
+  refused(
+    await place.trama(["evaluate", model, "--csv", "/proc/none/x.csv", "--synthetic"]),
+    2,
+    /--csv .*another place/,
+  );
+  assert.ok(before.equals(readFileSync(join(place.folder, model))));
+});
+
+command("evaluate warns of scores that a baseline reaches", async () => {
+  const bytes = readFileSync(join(place.folder, model));
+  // Without weights all classes are equally probable, and the first is the answer to everything.
+  bytes.fill(0, 8 + Number(bytes.readBigUInt64LE()));
+  writeFileSync(join(place.folder, "blank.safetensors"), bytes);
+  const { stdout, stderr } = await place.trama(["evaluate", "blank.safetensors", "--synthetic", "--images", "200"]);
+  assert.match(stdout, /Test accuracy: 0\.1000\n$/);
+  assert.match(
+    stderr,
+    /^Warning: accuracy, 0\.1000, only equals the trivial baseline's 0\.1000 \(always "T-shirt\/top"\)\.$/m,
+  );
+  assert.match(
+    stderr,
+    /^Warning: macro F1, 0\.0182, is worse than the trivial baseline's 0\.1000 \(drawn by frequency\)\.$/m,
+  );
+  assert.match(stderr, /^Warning: log loss, 2\.3026, only equals/m);
+  assert.match(stderr, /^Warning: precision is 0\/0, counted as 0, for "Trouser", .* "Ankle boot"\.$/m);
 });
 
 /** A garment as a picture file; on white, as in a shop, when `light`. */
