@@ -15,6 +15,8 @@ export interface WindowOptions {
   readonly stride?: Pair;
   readonly padding?: PaddingOption;
   readonly dilation?: Pair;
+  /** Whether a last, partial window counts if it begins before the end of the image. Default: false. */
+  readonly ceilMode?: boolean;
 }
 
 /** One direction of a window: what it covers and how it moves. */
@@ -28,6 +30,12 @@ export interface Direction {
   readonly output: number;
 }
 
+/** Throws unless `x` is `[batch, height, width, channels]`. */
+export function checkImages(where: string, x: Shape): void {
+  if (x.length === 4) return;
+  throw new ShapeError({ where, expected: "an image batch [batch, height, width, channels]", got: formatShape(x) });
+}
+
 /** Resolves options for an image `[batch, height, width, channels]` and a kernel size; throws what cannot be. */
 export function windowGeometry(
   where: string,
@@ -35,13 +43,7 @@ export function windowGeometry(
   kernel: Pair,
   options: WindowOptions,
 ): [Direction, Direction] {
-  if (image.length !== 4) {
-    throw new ShapeError({
-      where,
-      expected: "an image batch [batch, height, width, channels]",
-      got: formatShape(image),
-    });
-  }
+  checkImages(where, image);
   const sizes = pair(where, "kernel size", kernel);
   const strides = pair(where, "stride", options.stride ?? 1);
   const dilations = pair(where, "dilation", options.dilation ?? 1);
@@ -50,7 +52,7 @@ export function windowGeometry(
     const [input, size, stride, dilation] = [image[axis + 1]!, sizes[axis], strides[axis], dilations[axis]];
     const span = (size - 1) * dilation + 1;
     const [before, after] = resolvePadding(where, padding, axis, input, span, stride);
-    const output = Math.floor((input + before + after - span) / stride) + 1;
+    const output = countWindows(input, before, after, span, stride, options.ceilMode ?? false);
     if (output < 1) {
       throw new ShapeError({
         where,
@@ -62,6 +64,21 @@ export function windowGeometry(
     return { input, kernel: size, stride, dilation, before, after, output };
   };
   return [direction(0), direction(1)];
+}
+
+/** PyTorch's rule: in ceil mode a window beyond the last whole one must begin in the image or in the padding before it. */
+function countWindows(
+  input: number,
+  before: number,
+  after: number,
+  span: number,
+  stride: number,
+  ceilMode: boolean,
+): number {
+  const steps = (input + before + after - span) / stride;
+  if (!ceilMode) return Math.floor(steps) + 1;
+  const output = Math.ceil(steps) + 1;
+  return (output - 1) * stride >= input + before ? output - 1 : output;
 }
 
 function pair(where: string, what: string, value: Pair): readonly [number, number] {

@@ -1,5 +1,11 @@
 /** Pooling layers over NHWC images. */
-import { averagePool2d as average, max, maxPool2d as maximum, mean, windowGeometry } from "../../kernels/index.ts";
+import {
+  averagePool2d as average,
+  globalAveragePool2d as globalAverage,
+  globalMaxPool2d as globalMaximum,
+  maxPool2d as maximum,
+  windowGeometry,
+} from "../../kernels/index.ts";
 import type { AveragePoolOptions, PaddingOption, Pair, PoolOptions } from "../../kernels/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { configOf, expectRank, type Layer } from "../layer.ts";
@@ -9,6 +15,8 @@ export interface PoolLayerOptions {
   readonly stride?: Pair;
   /** Default: `valid`. */
   readonly padding?: PaddingOption;
+  /** Whether a last window may be cut at the edge, as in PyTorch. Default: false. */
+  readonly ceilMode?: boolean;
   readonly name?: string;
 }
 
@@ -18,7 +26,7 @@ function pooling(
   options: PoolLayerOptions & { readonly countPadding?: boolean },
   pool: (x: Tensor, options: AveragePoolOptions & PoolOptions) => Tensor,
 ): Layer {
-  const { stride = size, padding = "valid", countPadding = false, name } = options;
+  const { stride = size, padding = "valid", ceilMode = false, countPadding = false, name } = options;
   return {
     kind,
     name,
@@ -26,10 +34,10 @@ function pooling(
     children: [],
     build(input) {
       expectRank(kind, input, 3, "[height, width, channels]");
-      const [vertical, horizontal] = windowGeometry(kind, [1, ...input], size, { stride, padding });
+      const [vertical, horizontal] = windowGeometry(kind, [1, ...input], size, { stride, padding, ceilMode });
       return {
         output: [vertical.output, horizontal.output, input[2]!],
-        call: (x) => pool(x, { size, stride, padding, countPadding }),
+        call: (x) => pool(x, { size, stride, padding, ceilMode, countPadding }),
       };
     },
   };
@@ -45,7 +53,7 @@ export function averagePool2d(size: Pair, options: PoolLayerOptions & { readonly
   return pooling("averagePool2d", size, options, average);
 }
 
-function globalPooling(kind: string, options: { readonly name?: string }, reduce: typeof mean): Layer {
+function globalPooling(kind: string, options: { readonly name?: string }, pool: (x: Tensor) => Tensor): Layer {
   return {
     kind,
     name: options.name,
@@ -53,17 +61,17 @@ function globalPooling(kind: string, options: { readonly name?: string }, reduce
     children: [],
     build(input) {
       expectRank(kind, input, 3, "[height, width, channels]");
-      return { output: [input[2]!], call: (x) => reduce(x, { axes: [1, 2] }) };
+      return { output: [input[2]!], call: pool };
     },
   };
 }
 
-/** Mean over all pixels: `[height, width, channels]` → `[channels]`. */
-export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
-  return globalPooling("globalAveragePool2d", options, mean);
+/** Greatest value over all pixels: `[height, width, channels]` → `[channels]`. */
+export function globalMaxPool2d(options: { readonly name?: string } = {}): Layer {
+  return globalPooling("globalMaxPool2d", options, globalMaximum);
 }
 
-/** Greatest value among all pixels: `[height, width, channels]` → `[channels]`. */
-export function globalMaxPool2d(options: { readonly name?: string } = {}): Layer {
-  return globalPooling("globalMaxPool2d", options, max);
+/** Mean over all pixels: `[height, width, channels]` → `[channels]`. */
+export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
+  return globalPooling("globalAveragePool2d", options, globalAverage);
 }
