@@ -11,6 +11,7 @@ export {
   type ChannelStatistics,
   type MovingStatistics,
 } from "./batchNorm.ts";
+export { categoricalHinge } from "./categoricalHinge.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type ConvOptions } from "./conv2d.ts";
 export { dropout, spatialDropout, type RandomKey } from "./dropout.ts";
@@ -41,10 +42,21 @@ export {
 } from "./elementwise.ts";
 export { argMax, argMin, max, min } from "./extremum.ts";
 export { collectRows, gatherBatch, type BatchPlace, type ByteImages, type Normalisation } from "./gatherBatch.ts";
+export {
+  hinge,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+  sigmoidCrossEntropy,
+  squaredHinge,
+  type HuberOptions,
+  type SigmoidCrossEntropyOptions,
+} from "./elementLosses.ts";
 export type { Update, UpdateInputs, UpdateOptions } from "./flatUpdate.ts";
 export { windowGeometry, type Direction, type PaddingOption, type Pair } from "./geometry.ts";
 export { logSumExp } from "./logSumExp.ts";
 export { layerNorm, type LayerNormOptions } from "./layerNorm.ts";
+export type { LossOptions, LossReduction } from "./lossReduction.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
 export { nadamStep, type NadamOptions } from "./nadam.ts";
 export { pad, slice, type Padding } from "./pad.ts";
@@ -58,7 +70,8 @@ export { rmspropStep, type RmspropOptions } from "./rmsprop.ts";
 export { rateAt, scheduleRate, type Schedule, type ScheduleInputs } from "./schedule.ts";
 export { sgdStep, type SgdOptions } from "./sgd.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
-export { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
+export { softFBeta, type SoftFBetaOptions } from "./softFBeta.ts";
+export { softmaxCrossEntropy, type CrossEntropyOptions } from "./softmaxCrossEntropy.ts";
 export { advance, tally } from "./tally.ts";
 export { transpose } from "./transpose.ts";
 export { variance, type VarianceOptions } from "./variance.ts";
