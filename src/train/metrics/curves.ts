@@ -6,7 +6,6 @@
  */
 import { DataError } from "../../errors.ts";
 import { requireFinite, requireIndicators, requireLabels, requireLength, requireRows } from "./check.ts";
-import { range } from "./topK.ts";
 
 /** A sample counts as positive where its score is at least the threshold. */
 export interface RocCurve {
@@ -188,22 +187,28 @@ function binaryRanking(where: string, truth: ArrayLike<number>, scores: ArrayLik
 }
 
 function rank(samples: number, isPositive: (row: number) => boolean, score: (row: number) => number): Ranking {
-  const rows = range(samples);
-  const sorted = (rowsOf: number[]): Float64Array => Float64Array.from(rowsOf, score).sort();
-  const positives = sorted(rows.filter(isPositive));
-  const negatives = sorted(rows.filter((row) => !isPositive(row)));
-  const steps: { threshold: number; tp: number; fp: number }[] = [];
-  let [tp, fp] = [0, 0];
-  while (tp + fp < samples) {
-    const threshold = Math.max(positives.at(-1 - tp) ?? -Infinity, negatives.at(-1 - fp) ?? -Infinity);
-    while (positives.at(-1 - tp) === threshold) tp++;
-    while (negatives.at(-1 - fp) === threshold) fp++;
-    steps.push({ threshold, tp, fp });
+  const scores = { true: new Float64Array(samples), false: new Float64Array(samples) };
+  const counts = { true: 0, false: 0 };
+  for (let row = 0; row < samples; row++) {
+    const side = isPositive(row) ? "true" : "false";
+    scores[side][counts[side]++] = score(row);
+  }
+  const positives = scores.true.subarray(0, counts.true).sort();
+  const negatives = scores.false.subarray(0, counts.false).sort();
+  const [thresholds, truePositives, falsePositives] = [[] as number[], [] as number[], [] as number[]];
+  let [p, n] = [positives.length, negatives.length];
+  while (p + n > 0) {
+    const threshold = Math.max(positives[p - 1] ?? -Infinity, negatives[n - 1] ?? -Infinity);
+    while (p > 0 && positives[p - 1] === threshold) p--;
+    while (n > 0 && negatives[n - 1] === threshold) n--;
+    thresholds.push(threshold);
+    truePositives.push(positives.length - p);
+    falsePositives.push(negatives.length - n);
   }
   return {
-    thresholds: Float64Array.from(steps, (step) => step.threshold),
-    truePositives: Float64Array.from(steps, (step) => step.tp),
-    falsePositives: Float64Array.from(steps, (step) => step.fp),
+    thresholds: Float64Array.from(thresholds),
+    truePositives: Float64Array.from(truePositives),
+    falsePositives: Float64Array.from(falsePositives),
     positives: positives.length,
     negatives: negatives.length,
   };

@@ -42,15 +42,15 @@ export function multiLabelMetrics(
   const samples = requireIndicators(where, truth, labels);
   requireLength(where, "decisions, one for each label of each sample", decisions, truth.length);
   requireIndicators(where, decisions, labels);
-  const count = (start: number, step: number, times: number): Outcomes => {
-    const counts = { tn: 0, fp: 0, fn: 0, tp: 0 };
-    for (let i = 0, at = start; i < times; i++, at += step) counts[OUTCOMES[2 * truth[at]! + decisions[at]!]!]++;
-    return counts;
-  };
-  const perLabel = Array.from({ length: labels }, (_, label) => count(label, labels, samples));
-  const perSample = Array.from({ length: samples }, (_, sample) => count(sample * labels, 1, labels));
+  const counts = { labels: new Uint32Array(4 * labels), samples: new Uint32Array(4 * samples) };
+  for (let at = 0; at < truth.length; at++) {
+    const outcome = 2 * truth[at]! + decisions[at]!;
+    counts.labels[4 * (at % labels) + outcome]! += 1;
+    counts.samples[4 * Math.floor(at / labels) + outcome]! += 1;
+  }
+  const perSample = outcomesIn(counts.samples);
   const { beta = 1, zeroDivision = 0 } = options;
-  const averaged = averagedScores(where, perLabel, options);
+  const averaged = averagedScores(where, outcomesIn(counts.labels), options);
   const undefinedHere = new Set<keyof Scores>();
   const rows = perSample.map((of) => settle(ratiosOf(of, beta), zeroDivision, (score) => undefinedHere.add(score)));
   const mistakes = perSample.map(({ fp, fn }) => fp + fn);
@@ -67,7 +67,13 @@ export function multiLabelMetrics(
   };
 }
 
-const OUTCOMES = ["tn", "fp", "fn", "tp"] as const;
+/** Four counts each, at 2·truth + decision. */
+function outcomesIn(counts: Uint32Array): Outcomes[] {
+  return Array.from({ length: counts.length / 4 }, (_, i) => {
+    const [tn, fp, fn, tp] = counts.subarray(4 * i, 4 * i + 4);
+    return { tn: tn!, fp: fp!, fn: fn!, tp: tp! };
+  });
+}
 
 /** Labels of one kind: the attributes that describe a texture, say. */
 export interface LabelType {
@@ -153,5 +159,8 @@ export function frequencyScores(learnt: ArrayLike<number>, labels: number, sampl
   requireWhole(where, "samples", samples);
   const counts = new Float64Array(labels);
   for (let at = 0; at < learnt.length; at++) counts[at % labels]! += learnt[at]!;
-  return Float32Array.from({ length: samples * labels }, (_, at) => counts[at % labels]! / known);
+  const scores = new Float32Array(samples * labels);
+  const shares = counts.map((count) => count / known);
+  for (let start = 0; start < scores.length; start += labels) scores.set(shares, start);
+  return scores;
 }

@@ -20,7 +20,9 @@ export function atThreshold(scores: ArrayLike<number>, threshold = 0.5): Uint8Ar
   if (Number.isNaN(threshold)) {
     throw new OptionError({ where: "atThreshold", expected: "a threshold", got: "NaN" });
   }
-  return Uint8Array.from(scores, (score) => (score >= threshold ? 1 : 0));
+  const decisions = new Uint8Array(scores.length);
+  for (let at = 0; at < scores.length; at++) decisions[at] = scores[at]! >= threshold ? 1 : 0;
+  return decisions;
 }
 
 /**
