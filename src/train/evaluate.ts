@@ -1,6 +1,6 @@
 /** Loss and accuracy on labelled images, and predictions for unlabelled ones. */
 import { OptionError, ShapeError } from "../errors.ts";
-import type { ImageDataset } from "../data/index.ts";
+import type { ImageStream } from "../data/index.ts";
 import {
   advance,
   collectRows,
@@ -12,7 +12,8 @@ import {
 } from "../kernels/index.ts";
 import type { CallContext, Model } from "../nn/index.ts";
 import { compile, holding, sizeOf, type Program, type Shape, type Tensor } from "../tensor/index.ts";
-import { checkDataset, lookOf, upload, type Hold, type ResidentDataset } from "./residentDataset.ts";
+import { batchSource, type BatchSource, type ImageSource } from "./batchSource.ts";
+import { checkDataset, lookOf, type Hold, type UploadableImages } from "./residentDataset.ts";
 
 export interface Evaluation {
   /** Mean cross entropy, in nats. */
@@ -40,16 +41,26 @@ const INFERENCE: CallContext = {
 };
 
 /**
- * Compiled inference over a resident data set: every image once, in order, in batches of one size and a last, smaller
- * one. Made once and run as often as parameters change.
+ * Compiled inference over a data set: every image once, in order, in batches of one size and a last, smaller one. Made once
+ * and run as often as parameters change.
  */
 export class Inference {
   readonly #model: Model;
+  readonly #source: BatchSource;
+  readonly #batchSize: number;
   readonly #cursor: Tensor;
   readonly #programs: readonly { program: Program<null>; times: number }[];
 
-  private constructor(model: Model, cursor: Tensor, programs: readonly { program: Program<null>; times: number }[]) {
+  private constructor(
+    model: Model,
+    source: BatchSource,
+    batchSize: number,
+    cursor: Tensor,
+    programs: readonly { program: Program<null>; times: number }[],
+  ) {
     this.#model = model;
+    this.#source = source;
+    this.#batchSize = batchSize;
     this.#cursor = cursor;
     this.#programs = programs;
   }
@@ -57,16 +68,18 @@ export class Inference {
   /** `visit` receives each batch's logits, labels and place while the programs are recorded. */
   static async compile(
     model: Model,
-    data: ResidentDataset,
+    images: UploadableImages | ImageStream,
     batchSize: number,
     hold: Hold,
     visit: (logits: Tensor, labels: Tensor, place: BatchPlace) => void,
   ): Promise<Inference> {
     const { device } = model;
-    const size = Math.min(batchSize, data.count);
-    const full = Math.floor(data.count / size);
-    const rest = data.count - full * size;
-    const order = hold(device.tensor(Uint32Array.from({ length: data.count }, (_, index) => index)));
+    const { count } = images;
+    const size = Math.min(batchSize, count);
+    const source = batchSource(device, images, size, hold);
+    const full = Math.floor(count / size);
+    const rest = count - full * size;
+    const order = hold(device.tensor(source.begin(identity(count), null)));
     const cursor = hold(device.zeros([1], "u32"));
     const place = { order, cursor, stride: size };
     const parts: { place: BatchPlace; times: number }[] = [
@@ -76,7 +89,7 @@ export class Inference {
     const programs = await Promise.all(
       parts.map(async (part) => {
         const program = await compile(device, [], () => {
-          const { x, y } = batchOf(data, part.place, lookOf(model, data));
+          const { x, y } = batchOf(source.data, part.place, lookOf(model, source.data));
           visit(model.call(x, INFERENCE), y, part.place);
           advance(cursor);
           return null;
@@ -84,13 +97,23 @@ export class Inference {
         return { program, times: part.times };
       }),
     );
-    return new Inference(model, cursor, programs);
+    return new Inference(model, source, size, cursor, programs);
   }
 
   /** Runs over all images. Results are where `visit` put them. */
-  run(): void {
+  async run(): Promise<void> {
     this.#model.device.write(this.#cursor, new Uint32Array(1));
-    for (const { program, times } of this.#programs) program.run([], times);
+    this.#source.begin(identity(this.#source.data.count), null);
+    let done = 0;
+    for (const { program, times } of this.#programs) {
+      for (let left = times; left > 0;) {
+        const reach = await this.#source.reach(done * this.#batchSize);
+        const now = Math.min(left, Math.max(1, Math.floor(reach / this.#batchSize) - done));
+        program.run([], now);
+        left -= now;
+        done += now;
+      }
+    }
   }
 
   dispose(): void {
@@ -98,7 +121,9 @@ export class Inference {
   }
 }
 
-/** Loss and accuracy as a compiled program over a resident data set, to be run after every epoch. */
+const identity = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);
+
+/** Loss and accuracy as a compiled program over a data set, to be run after every epoch. */
 export class Evaluator {
   readonly #inference: Inference;
   readonly #totals: Tensor;
@@ -108,9 +133,9 @@ export class Evaluator {
     this.#totals = totals;
   }
 
-  static async compile(model: Model, data: ResidentDataset, hold: Hold, batchSize = DEFAULT_BATCH): Promise<Evaluator> {
+  static async compile(model: Model, images: ImageSource, hold: Hold, batchSize = DEFAULT_BATCH): Promise<Evaluator> {
     const totals = hold(model.device.zeros([3]));
-    const inference = await Inference.compile(model, data, batchSize, hold, (logits, labels) =>
+    const inference = await Inference.compile(model, images, batchSize, hold, (logits, labels) =>
       tally(totals, softmaxCrossEntropy(logits, labels), logits, labels),
     );
     return new Evaluator(inference, totals);
@@ -118,7 +143,7 @@ export class Evaluator {
 
   async run(): Promise<Evaluation> {
     this.#totals.device.write(this.#totals, new Float32Array(3));
-    this.#inference.run();
+    await this.#inference.run();
     return asEvaluation(await this.#totals.read());
   }
 
@@ -134,11 +159,11 @@ export function asEvaluation(totals: ArrayLike<number>): Evaluation {
 }
 
 /** Loss and accuracy of a model on labelled images. */
-export async function evaluate(model: Model, dataset: ImageDataset, options: BatchOptions = {}): Promise<Evaluation> {
+export async function evaluate(model: Model, dataset: ImageSource, options: BatchOptions = {}): Promise<Evaluation> {
   checkDataset("evaluate", model, dataset);
   const batchSize = checkBatchSize("evaluate", options.batchSize ?? DEFAULT_BATCH);
   return holding(async (hold) => {
-    const evaluator = await Evaluator.compile(model, upload(model.device, dataset, hold), hold, batchSize);
+    const evaluator = await Evaluator.compile(model, dataset, hold, batchSize);
     try {
       return await evaluator.run();
     } finally {
@@ -177,11 +202,10 @@ export async function predict(model: Model, images: Uint8Array, options: Predict
   const dataset = { images, labels: new Uint8Array(count), shape, count, origin: "images to predict" };
   const probabilities = await holding(async (hold) => {
     const results = hold(device.zeros([count, classes]));
-    const data = upload(device, dataset, hold);
     const collect = (logits: Tensor, _: Tensor, place: BatchPlace) => collectRows(softmax(logits), place, results);
-    const inference = await Inference.compile(model, data, batchSize, hold, collect);
+    const inference = await Inference.compile(model, dataset, batchSize, hold, collect);
     try {
-      inference.run();
+      await inference.run();
       return (await results.read()) as Float32Array<ArrayBuffer>;
     } finally {
       inference.dispose();

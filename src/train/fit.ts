@@ -3,10 +3,11 @@
  * go into one submit, and the CPU only reads three numbers now and then.
  */
 import { OptionError } from "../errors.ts";
-import { selectImages, stratifiedSplit, type ImageDataset } from "../data/index.ts";
+import { selectFromStream, selectImages, stratifiedSplit, type SplitName } from "../data/index.ts";
 import type { Augmentation, MixOptions } from "../kernels/index.ts";
 import { adam, crossEntropy, type Json, type Loss, type Model, type Optimizer } from "../nn/index.ts";
 import { holding } from "../tensor/index.ts";
+import { isStream, type ImageSource } from "./batchSource.ts";
 import type { Callback, TrainingResult } from "./callback.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkBatchSize } from "./evaluate.ts";
@@ -27,7 +28,7 @@ export interface FitOptions {
   /** Mixes training images and their labels in pairs. Default: none. */
   readonly mix?: MixOptions | null;
   /** Images to judge by after each epoch: a data set, or the share of the training images to set aside. Default: none. */
-  readonly validation?: ImageDataset | number;
+  readonly validation?: ImageSource | number;
   /** Of the order of images, of dropout and of the split. Default: the model's seed. */
   readonly seed?: number;
   /** New order every epoch. Default: true. */
@@ -39,8 +40,8 @@ export interface FitOptions {
   readonly resume?: Checkpoint | null;
 }
 
-/** Trains a model on labelled images. */
-export async function fit(model: Model, dataset: ImageDataset, options: FitOptions = {}): Promise<TrainingResult> {
+/** Trains a model on labelled images: a data set in memory, or a stream of images that are read as they are needed. */
+export async function fit(model: Model, dataset: ImageSource, options: FitOptions = {}): Promise<TrainingResult> {
   const settings = settle(model, dataset, options);
   return holding(async (hold) => {
     const run = await TrainingRun.prepare(model, settings, hold);
@@ -54,15 +55,15 @@ export async function fit(model: Model, dataset: ImageDataset, options: FitOptio
 
 /** Options with every default filled in. */
 export type FitSettings = Required<Omit<FitOptions, "validation" | "signal">> & {
-  readonly training: ImageDataset;
-  readonly validation: ImageDataset | null;
+  readonly training: ImageSource;
+  readonly validation: ImageSource | null;
   readonly signal: AbortSignal | null;
   /** What a checkpoint must agree with. */
   readonly settings: Readonly<Record<string, Json>>;
 };
 
 /** Checks the options and fills in the defaults. */
-function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSettings {
+function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSettings {
   const {
     epochs = 5,
     batchSize = 128,
@@ -112,21 +113,20 @@ function settle(model: Model, dataset: ImageDataset, options: FitOptions): FitSe
   };
 }
 
-/** A number that changes with any pixel or label (FNV-1a over words). */
-function fingerprintOf({ images, labels }: ImageDataset): number {
+/** A number that changes with any label, and with any pixel that is in memory (FNV-1a). */
+function fingerprintOf(source: ImageSource): number {
   let hash = 0x811c9dc5;
-  for (const bytes of [images, labels]) {
+  for (const bytes of isStream(source) ? [source.labels] : [source.images, source.labels]) {
     for (let at = 0; at < bytes.length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
   }
   return hash >>> 0;
 }
 
 /** The share is drawn class by class, so that both parts look alike. */
-function split(dataset: ImageDataset, validation: ImageDataset | number | null, seed: number) {
-  if (typeof validation !== "number") return { training: dataset, validation };
-  const parts = stratifiedSplit(dataset.labels, { fraction: validation, seed });
-  return {
-    training: selectImages(dataset, parts.train, "train"),
-    validation: selectImages(dataset, parts.validation, "validation"),
-  };
+function split(source: ImageSource, validation: ImageSource | number | null, seed: number) {
+  if (typeof validation !== "number") return { training: source, validation };
+  const parts = stratifiedSplit(source.labels, { fraction: validation, seed });
+  const select = (indices: Uint32Array, name: SplitName) =>
+    isStream(source) ? selectFromStream(source, indices, name) : selectImages(source, indices, name);
+  return { training: select(parts.train, "train"), validation: select(parts.validation, "validation") };
 }

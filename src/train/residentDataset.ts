@@ -45,7 +45,11 @@ export function lookOf(model: Model, { imageShape }: Pick<ByteImages, "imageShap
 }
 
 /** Throws unless the model can learn from, or be judged on, this data set. */
-export function checkDataset(where: string, model: Model, { shape, classNames, origin }: ImageDataset): void {
+export function checkDataset(
+  where: string,
+  model: Model,
+  { shape, classNames, origin }: Pick<ImageDataset, "shape" | "classNames" | "origin">,
+): void {
   const [channels, wanted] = [shape[2], model.input[2]];
   const convertible =
     model.input.length === 3 && (channels === wanted || channels === 1 || (channels === 3 && wanted === 1));

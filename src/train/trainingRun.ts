@@ -2,6 +2,7 @@
 import { rateAt } from "../kernels/index.ts";
 import type { Model } from "../nn/index.ts";
 import { copyInto, RandomStream, type Program, type Tensor } from "../tensor/index.ts";
+import { batchSource, type BatchSource } from "./batchSource.ts";
 import type {
   Callback,
   EpochResult,
@@ -15,7 +16,7 @@ import type {
 import { checkSettings, requireTensor, type Checkpoint, type RememberedCallback } from "./checkpoint.ts";
 import { asEvaluation, Evaluator, type Evaluation } from "./evaluate.ts";
 import type { FitSettings } from "./fit.ts";
-import { upload, type Hold } from "./residentDataset.ts";
+import type { Hold } from "./residentDataset.ts";
 import { createState, readState, writeState, type TrainingState } from "./trainingState.ts";
 import { compileStep } from "./trainingStep.ts";
 
@@ -54,6 +55,7 @@ export class TrainingRun implements Training {
   readonly model: Model;
   readonly #settings: FitSettings;
   readonly #state: TrainingState;
+  readonly #source: BatchSource;
   readonly #parts: readonly Part[];
   readonly #evaluator: Evaluator | null;
   readonly #hold: Hold;
@@ -81,6 +83,7 @@ export class TrainingRun implements Training {
     model: Model,
     settings: FitSettings,
     state: TrainingState,
+    source: BatchSource,
     parts: readonly Part[],
     evaluator: Evaluator | null,
     hold: Hold,
@@ -89,6 +92,7 @@ export class TrainingRun implements Training {
     this.model = model;
     this.#settings = settings;
     this.#state = state;
+    this.#source = source;
     this.#parts = parts;
     this.#evaluator = evaluator;
     this.#hold = hold;
@@ -100,7 +104,8 @@ export class TrainingRun implements Training {
     const began = performance.now();
     const { device } = model;
     const { training, validation, batchSize, optimizer } = settings;
-    const data = upload(device, training, hold);
+    const source = batchSource(device, training, batchSize, hold);
+    const { data } = source;
     const state = createState(model, optimizer, data.count, hold);
     const full = Math.floor(data.count / batchSize);
     const rest = data.count - full * batchSize;
@@ -113,9 +118,9 @@ export class TrainingRun implements Training {
         steps: place.batches,
       })),
     );
-    const evaluator = validation ? await Evaluator.compile(model, upload(device, validation, hold), hold) : null;
+    const evaluator = validation ? await Evaluator.compile(model, validation, hold) : null;
     const preparing = (performance.now() - began) / 1000;
-    return new TrainingRun(model, settings, state, compiled, evaluator, hold, preparing);
+    return new TrainingRun(model, settings, state, source, compiled, evaluator, hold, preparing);
   }
 
   async train(): Promise<TrainingResult> {
@@ -273,7 +278,7 @@ export class TrainingRun implements Training {
   async #runEpoch(): Promise<EpochResult> {
     const { device } = this.model;
     const epoch = this.#epoch;
-    device.write(this.#state.order, this.#orderOf(epoch));
+    device.write(this.#state.order, this.#source.begin(this.#orderOf(epoch), this.#settings.signal));
     device.write(this.#state.cursor, Uint32Array.of(this.#stepOfEpoch));
     if (this.#stepOfEpoch === 0) device.write(this.#state.totals, new Float32Array(3));
     const began = performance.now();
@@ -307,7 +312,7 @@ export class TrainingRun implements Training {
       const info: StepInfo = { epoch, step, steps, loss, accuracy, seconds: (performance.now() - began) / 1000 };
       await this.#tell((callback) => callback.onStep?.(info, this));
     };
-    for (const { program, times } of this.#submits(first)) {
+    for await (const { program, times } of this.#submits(first)) {
       if (this.#aborted || this.#stopped !== "completed" || !Number.isFinite(latest.loss)) break;
       const submitted = performance.now();
       program.run([], times);
@@ -325,14 +330,18 @@ export class TrainingRun implements Training {
   }
 
   /** What is left of an epoch in groups of steps, each as large as the pace so far allows. */
-  *#submits(done: number): Generator<{ program: Program<null>; times: number }> {
-    let skip = done;
+  async *#submits(done: number): AsyncGenerator<{ program: Program<null>; times: number }> {
+    const { batchSize } = this.#settings;
+    let [step, skip] = [done, done];
     for (const { program, steps } of this.#parts) {
       const skipped = Math.min(skip, steps);
       skip -= skipped;
       for (let left = steps - skipped; left > 0;) {
-        const times = Math.min(left, this.#stepsPerSubmit);
+        const reach = await this.#source.reach(step * batchSize);
+        const ready = Math.max(1, Math.floor(reach / batchSize) - step);
+        const times = Math.min(left, ready, this.#stepsPerSubmit);
         left -= times;
+        step += times;
         yield { program, times };
       }
     }

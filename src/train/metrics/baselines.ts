@@ -33,8 +33,8 @@ export interface Baselines {
 export function baselines(truth: ArrayLike<number>, classes: number, learnt: ArrayLike<number> = truth): Baselines {
   const where = "baselines";
   requireWhole(where, "classes", classes);
-  const prior = frequencies(where, learnt, classes);
-  const shares = frequencies(where, truth, classes);
+  const [counts, prior] = [countsOf(where, truth, classes), shareOf(countsOf(where, learnt, classes))];
+  const shares = shareOf(counts);
   const commonest = prior.indexOf(Math.max(...prior));
   const always = Float64Array.from(prior, (_, k) => (k === commonest ? 1 : 0));
   const byPrior = [...prior.keys()].sort((a, b) => prior[b]! - prior[a]! || a - b);
@@ -43,32 +43,32 @@ export function baselines(truth: ArrayLike<number>, classes: number, learnt: Arr
   return {
     prior,
     commonest,
-    mostFrequent: expectedConfusion(shares, always, truth.length),
-    stratified: expectedConfusion(shares, prior, truth.length),
-    logLoss: sum(shares.map((share, k) => -share * Math.log(Math.max(prior[k]!, 2 ** -52)) || 0)),
+    mostFrequent: expectedConfusion(counts, always),
+    stratified: expectedConfusion(counts, prior),
+    logLoss: sum(shares.map((share, k) => -share * Math.log(Math.max(prior[k]!, 2 ** -52)))),
     // Σₖ (pₖ − [k is the class])² = Σₖ pₖ² − 2·p(class) + 1
     brierScore: sum(shares.map((share, k) => share * (squares - 2 * prior[k]! + 1))) / (classes === 2 ? 2 : 1),
     topKAccuracy: Float64Array.from(byPrior, (k) => (found += shares[k]!)),
   };
 }
 
-/** Share of each class. */
-function frequencies(where: string, labels: ArrayLike<number>, classes: number): Float64Array {
+function countsOf(where: string, labels: ArrayLike<number>, classes: number): Float64Array {
   requireSome(where, labels);
   requireLabels(where, "classes", labels, classes);
   const counts = new Float64Array(classes);
   for (let i = 0; i < labels.length; i++) counts[labels[i]!]! += 1;
-  return counts.map((count) => count / labels.length);
+  return counts;
 }
 
-/** Expected counts of answers that are drawn by `answers`, whatever the sample. */
-function expectedConfusion(shares: Float64Array, answers: Float64Array, samples: number): ConfusionMatrix {
-  const classes = shares.length;
-  const counts = Float64Array.from(
-    { length: classes * classes },
-    (_, at) => samples * shares[Math.floor(at / classes)]! * answers[at % classes]!,
-  );
-  return { classes, samples, counts };
+function shareOf(counts: Float64Array): Float64Array {
+  const total = sum(counts);
+  return counts.map((count) => count / total);
+}
+
+/** Expected counts, where answers are drawn by `answers` whatever the sample. */
+function expectedConfusion(truths: Float64Array, answers: Float64Array): ConfusionMatrix {
+  const counts = Array.from(truths, (count) => Array.from(answers, (share) => count * share));
+  return { classes: truths.length, samples: sum(truths), counts: Float64Array.from(counts.flat()) };
 }
 
 function sum(values: Float64Array): number {

@@ -120,10 +120,12 @@ export function classificationMetrics(
 function outcomesOf(confusion: ConfusionMatrix): Outcomes[] {
   const { classes, counts, samples } = confusion;
   const { truths, answers } = margins(confusion);
+  // Expected counts are fractions: what is left of none by rounding must not become the denominator of a ratio.
+  const rest = (count: number): number => (Math.abs(count) < 1e-9 * samples ? 0 : count);
   return Array.from({ length: classes }, (_, k) => {
     const tp = counts[k * (classes + 1)]!;
-    const [fp, fn] = [answers[k]! - tp, truths[k]! - tp];
-    return { tp, fp, fn, tn: samples - tp - fp - fn };
+    const [fp, fn] = [rest(answers[k]! - tp), rest(truths[k]! - tp)];
+    return { tp, fp, fn, tn: rest(samples - tp - fp - fn) };
   });
 }
 
