@@ -1,28 +1,31 @@
 /**
- * The batch kernel: picks images by index from a data set of bytes that lives on the GPU, and normalises them on the way.
+ * Batches of a data set that lives on the GPU: images and labels, and the way back for results.
  *
  *   x[b, i] = pixel(order[cursor·B + b], i) · scale + shift
  *
  * WGSL cannot address bytes, so four pixels are one u32 and one lane vector. The data set is uploaded once; a training
- * step reads its place in the shuffled order from the step counter on the GPU, and the CPU sends nothing.
+ * step reads its place in the shuffled order from the step counter on the GPU, and the CPU sends nothing. This is the way
+ * for images that stay as they are; gatherImages.ts is for those that are resized or augmented.
  */
-import { ShapeError } from "../errors.ts";
-import { defineKernel, formatShape, run, sizeOf, type Shape, type Tensor } from "../tensor/index.ts";
-
-const uniforms = { row: "u32", batches: "u32", stride: "u32", offset: "u32" } as const;
-
-/** Where row b of the batch stands in `order`: batches follow each other and begin again after the last. */
-const PLACE = "u.offset + (cursor[0] % u.batches) * u.stride";
+import { OptionError, ShapeError } from "../errors.ts";
+import { defineKernel, formatShape, run, sizeOf, type Dtype, type Shape, type Tensor } from "../tensor/index.ts";
+import { drawAugmentation, planAugmentation, type Augmentation } from "./augmentation.ts";
+import { PLACE, placeSizes, placeUniforms, type BatchPlace, type ByteImages } from "./byteImages.ts";
+import type { RandomKey } from "./dropout.ts";
+import { gatherImages } from "./gatherImages.ts";
+import { channelNormalisation, type ChannelNormalisation, type Normalisation } from "./normalisation.ts";
+import { reshape } from "./reshape.ts";
+import type { Filter } from "./resizeFilters.ts";
 
 const imageKernel = defineKernel({
   name: "gatherBatch",
-  uniforms: { ...uniforms, scale: "f32", shift: "f32" },
+  uniforms: { ...placeUniforms, row: "u32", scale: "f32", shift: "f32" },
   inputs: { pixels: "u32", order: "u32", cursor: "u32" },
-  outputs: { x: "f32v" },
+  outputs: { x: "realv" },
   wgsl: /* wgsl */ `
     fn run(i: u32) {                                       // one thread per four pixels
       let b = i / u.row;
-      let bytes = pixels[order[${PLACE} + b] * u.row + i % u.row];
+      let bytes = pixels[order[${PLACE} + b] * u.row + i - b * u.row];
       store_x(i, unpack4x8unorm(bytes) * u.scale + u.shift);
     }`,
   flops: (threads) => threads * 8,
@@ -30,73 +33,122 @@ const imageKernel = defineKernel({
 
 const labelKernel = defineKernel({
   name: "gatherLabels",
-  uniforms,
+  uniforms: placeUniforms,
   inputs: { labels: "u32", order: "u32", cursor: "u32" },
   outputs: { y: "u32" },
   wgsl: /* wgsl */ `
     fn run(b: u32) { store_y(b, labels[order[${PLACE} + b]]); }`,
 });
 
-/** A data set on the GPU. */
-export interface ByteImages {
-  /** u32, four pixels each: `[count, height · width · channels / 4]`. */
-  readonly pixels: Tensor;
-  /** u32 class numbers, `[count]`. */
-  readonly labels: Tensor;
-  /** `[height, width, channels]`; their product must be a multiple of four. */
-  readonly imageShape: Shape;
+/** In pixels. */
+type Size = readonly [height: number, width: number];
+
+/** How the images of a batch are to look. */
+export interface BatchLook {
+  /** Default: p/255. */
+  readonly normalisation?: Normalisation;
+  /** `[height, width]`. Default: as they are. */
+  readonly size?: Size;
+  /** How they are resized: half-pixel centres throughout. Default: `bilinear`. */
+  readonly resize?: "nearest" | "bilinear" | "area";
+  /** Whether bilinear weights widen to see every pixel of an image made smaller. Default: false. */
+  readonly antialias?: boolean;
+  /** Channels: as many as the images have, any number for grey ones (repeated), or 1 for RGB ones (luminance). */
+  readonly channels?: number;
+  /** Changes drawn for each image; needs `random`. For training alone. */
+  readonly augmentation?: Augmentation;
+  /** Where the changes are drawn from. The same seed, layer and step give the same images. */
+  readonly random?: RandomKey;
+  /** Precision in which the images go on. Default: `f32`. */
+  readonly dtype?: Dtype;
 }
 
-export interface BatchPlace {
-  /** u32 indices into the data set. */
-  readonly order: Tensor;
-  /** `[1]`, u32: which batch comes; taken modulo `batches`. */
-  readonly cursor: Tensor;
-  /** Rows of this batch, and of a full one. */
-  readonly rows: number;
-  readonly stride: number;
-  readonly batches: number;
-  /** Where in `order` the first batch begins. Default: 0. */
-  readonly offset?: number;
-}
-
-/** Pixel values p in 0…255 become p/255 · scale + shift. Default: scale 1, shift 0. */
-export interface Normalisation {
-  readonly scale: number;
-  readonly shift: number;
-}
-
-/** Images `[rows, height, width, channels]` (f32) and labels `[rows]` (u32) of one batch. */
-export function gatherBatch(
-  data: ByteImages,
-  place: BatchPlace,
-  { scale, shift }: Normalisation,
-): { x: Tensor; y: Tensor } {
-  const size = sizeOf(data.imageShape);
-  if (size % 4 !== 0) {
-    throw new ShapeError({
-      where: "gatherBatch",
-      expected: "images of a multiple of four values",
-      got: formatShape(data.imageShape),
-    });
-  }
-  const { order, cursor, rows, stride, batches, offset = 0 } = place;
-  const sizes = { row: size / 4, batches, stride, offset };
-  const shape = [rows, ...data.imageShape];
-  const { x } = run(
-    imageKernel,
-    { pixels: data.pixels, order, cursor },
-    { x: shape },
-    { ...sizes, scale, shift },
-    { constants: { width: 4 } },
+/** Images `[rows, …size, channels]`, normalised, and labels `[rows]` (u32) of one batch. */
+export function batchOf(data: ByteImages, place: BatchPlace, look: BatchLook = {}): { x: Tensor; y: Tensor } {
+  const { y } = run(
+    labelKernel,
+    { labels: data.labels, order: place.order, cursor: place.cursor },
+    { y: [place.rows] },
+    placeSizes(place),
   );
-  const { y } = run(labelKernel, { labels: data.labels, order, cursor }, { y: [rows] }, sizes);
-  return { x, y };
+  return { x: imagesOf(data, place, look), y };
+}
+
+function imagesOf(data: ByteImages, place: BatchPlace, look: BatchLook): Tensor {
+  const { imageShape } = data;
+  const sourceChannels = imageShape.at(-1) ?? 1;
+  const { size, channels = sourceChannels, augmentation = {}, random, dtype = "f32" } = look;
+  const normalisation = channelNormalisation("batchOf", look.normalisation ?? { scale: 1, shift: 0 }, channels);
+  const plan = planAugmentation("batchOf", augmentation);
+  const changes = plan.moves || plan.tones || plan.erases;
+  const resized = size !== undefined && (size[0] !== imageShape[0] || size[1] !== imageShape[1]);
+  if (!resized && !changes && channels === sourceChannels && isUniform(normalisation)) {
+    return gatherAsIs(data, place, normalisation, dtype);
+  }
+  const [h, w] = checkImages(imageShape, channels);
+  const [oh, ow] = checkSize(size ?? [h, w]);
+  const filter = resized ? resizeFilter(look, [h, w], [oh, ow]) : plan.fractional ? "bilinear" : "copy";
+  const options = { size: [oh, ow], filter, channels, normalisation, dtype } as const;
+  if (!changes) return gatherImages(data, place, { ...options, augmentation: null });
+  if (!random) {
+    throw new OptionError({ where: "batchOf", expected: "a random key for the augmentation", got: "none" });
+  }
+  const parameters = drawAugmentation(plan, place.rows, [oh, ow], random);
+  return gatherImages(data, place, { ...options, augmentation: { plan, parameters } });
+}
+
+/** Values one after the other, whatever their shape: four to a thread where images begin with a word. */
+function gatherAsIs(data: ByteImages, place: BatchPlace, normalisation: ChannelNormalisation, dtype: Dtype): Tensor {
+  const { pixels, imageShape } = data;
+  const size = sizeOf(imageShape);
+  const shape = [place.rows, ...imageShape];
+  const [scale = 1] = normalisation.scale;
+  const [shift = 0] = normalisation.shift;
+  if (size % 4 === 0) {
+    const inputs = { pixels, order: place.order, cursor: place.cursor };
+    const sizes = { ...placeSizes(place), row: size / 4, scale, shift };
+    return run(imageKernel, inputs, { x: shape }, sizes, { constants: { width: 4 }, dtype }).x;
+  }
+  const line = { ...data, imageShape: [1, size, 1] };
+  const one = { scale: [scale], shift: [shift], reversed: false };
+  const options = { size: [1, size], filter: "copy", channels: 1, normalisation: one, augmentation: null } as const;
+  return reshape(gatherImages(line, place, { ...options, dtype }), shape);
+}
+
+const isUniform = ({ scale, shift, reversed }: ChannelNormalisation): boolean =>
+  !reversed && new Set(scale).size <= 1 && new Set(shift).size <= 1;
+
+function checkImages(imageShape: Shape, channels: number): Size {
+  const [h = 0, w = 0, sourceChannels = 0] = imageShape;
+  const few = [sourceChannels, channels].every((count) => Number.isInteger(count) && count >= 1 && count <= 4);
+  const convertible = sourceChannels === channels || sourceChannels === 1 || (sourceChannels === 3 && channels === 1);
+  if (imageShape.length === 3 && few && convertible) return [h, w];
+  throw new ShapeError({
+    where: "batchOf",
+    expected: "images [height, width, channels] of 1 … 4 channels, the same number, grey ones, or RGB to be made grey",
+    got: `${formatShape(imageShape)} for ${channels} channels`,
+  });
+}
+
+function checkSize(size: Size): Size {
+  if (size.length === 2 && size.every((side) => Number.isInteger(side) && side > 0)) return size;
+  throw new OptionError({ where: "batchOf", expected: "a size [height, width] in pixels", got: JSON.stringify(size) });
+}
+
+function resizeFilter({ resize = "bilinear", antialias = false }: BatchLook, [h, w]: Size, [oh, ow]: Size): Filter {
+  if (!["nearest", "bilinear", "area"].includes(resize)) {
+    throw new OptionError({ where: "batchOf", expected: "resize: nearest, bilinear or area", got: resize });
+  }
+  if (antialias && resize !== "bilinear") {
+    throw new OptionError({ where: "batchOf", expected: "antialias with resize bilinear", got: `with ${resize}` });
+  }
+  if (antialias && (oh < h || ow < w)) return "triangle";
+  return resize === "area" && oh >= h && ow >= w ? "stretch" : resize;
 }
 
 const collectKernel = defineKernel({
   name: "collectRows",
-  uniforms,
+  uniforms: { ...placeUniforms, row: "u32" },
   inputs: { rows: "f32", cursor: "u32" },
   outputs: { table: "f32" },
   wgsl: /* wgsl */ `
@@ -104,7 +156,7 @@ const collectKernel = defineKernel({
 });
 
 /** Stores a batch's results `[rows, n]` where its images stand in the data set: into `table`, `[count, n]`. */
-export function collectRows(rows: Tensor, { cursor, batches, stride, offset = 0 }: BatchPlace, table: Tensor): void {
-  const sizes = { row: rows.size / rows.shape[0]!, batches, stride, offset };
-  run(collectKernel, { rows, cursor }, { table }, sizes, { threads: rows.size });
+export function collectRows(rows: Tensor, place: BatchPlace, table: Tensor): void {
+  const sizes = { ...placeSizes(place), row: rows.size / rows.shape[0]! };
+  run(collectKernel, { rows, cursor: place.cursor }, { table }, sizes, { threads: rows.size });
 }

@@ -1,8 +1,11 @@
 /** Operations: one file each, with formula, forward and backward WGSL. All work on tensors of one device. */
+export { accumulate } from "./accumulate.ts";
 export { adadeltaStep, type AdadeltaOptions } from "./adadelta.ts";
 export { adagradStep, type AdagradOptions } from "./adagrad.ts";
 export { adamStep, type AdamOptions } from "./adam.ts";
 export { adamaxStep, type AdamaxOptions } from "./adamax.ts";
+export type { Augmentation, DrawRange, EraseArea, EraseSize } from "./augmentation.ts";
+export type { BatchPlace, ByteImages } from "./byteImages.ts";
 export { cast } from "./cast.ts";
 export {
   batchNorm,
@@ -40,8 +43,6 @@ export {
   tanh,
   type FusedActivation,
 } from "./elementwise.ts";
-export { argMax, argMin, max, min } from "./extremum.ts";
-export { collectRows, gatherBatch, type BatchPlace, type ByteImages, type Normalisation } from "./gatherBatch.ts";
 export {
   hinge,
   huber,
@@ -52,13 +53,27 @@ export {
   type HuberOptions,
   type SigmoidCrossEntropyOptions,
 } from "./elementLosses.ts";
+export { argMax, argMin, max, min } from "./extremum.ts";
 export type { Update, UpdateInputs, UpdateOptions } from "./flatUpdate.ts";
+export { batchOf, collectRows, type BatchLook } from "./gatherBatch.ts";
 export { windowGeometry, type Direction, type PaddingOption, type Pair } from "./geometry.ts";
 export { logSumExp } from "./logSumExp.ts";
 export { layerNorm, type LayerNormOptions } from "./layerNorm.ts";
+export { clipFactor, gradientNorm } from "./gradientNorm.ts";
 export type { LossOptions, LossReduction } from "./lossReduction.ts";
+export { lossScaleStep, type LossScaleOptions, type LossScaleState } from "./lossScale.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
+export { drawMixing, mixImages, mixLabels, type Mixing, type MixOptions } from "./mix.ts";
+export { emaStep } from "./movingAverage.ts";
 export { nadamStep, type NadamOptions } from "./nadam.ts";
+export {
+  isNormalisation,
+  normalisationFor,
+  NORMALISATIONS,
+  type Normalisation,
+  type ScaleShift,
+  type Standardisation,
+} from "./normalisation.ts";
 export { pad, slice, type Padding } from "./pad.ts";
 export { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "./pool.ts";
 export type { AveragePoolOptions, PoolOptions } from "./pool.ts";

@@ -3,7 +3,7 @@
  * data, checked field by field; reading it runs no code that it names.
  */
 import { FormatError, TramaError } from "../errors.ts";
-import type { Normalisation } from "../kernels/index.ts";
+import { isNormalisation, type Normalisation } from "../kernels/index.ts";
 import { layerFrom, recordOf, type Layer, type LayerRecord, type Model } from "../nn/index.ts";
 import { VERSION } from "./version.ts";
 
@@ -11,6 +11,7 @@ import { VERSION } from "./version.ts";
 export const RECORD_KEY = "trama";
 /** Raised when older versions could not read, or would misread, what newer ones write. */
 const FORMAT_VERSION = 1;
+const NORMALISATION = "numbers scale and shift, or mean and std";
 /** Deeper nesting than any network has, and far less than what exhausts the stack. */
 const MAX_DEPTH = 64;
 
@@ -27,13 +28,12 @@ export interface ModelRecord {
 
 export function encodeRecord(model: Model): string {
   const { architecture, input, seed, normalisation, classNames } = model;
-  const { scale, shift } = normalisation;
   return JSON.stringify({
     formatVersion: FORMAT_VERSION,
     version: VERSION,
     architecture: recordOf(architecture),
     input,
-    normalisation: { scale, shift },
+    normalisation,
     classNames,
     seed,
   });
@@ -50,7 +50,7 @@ export function decodeRecord(metadata: Readonly<Record<string, string>>, file: s
   const { input, seed, normalisation, classNames, version } = fields;
   requireField(file, "input", isShape(input), "an input shape of whole numbers of at least 1", input);
   requireField(file, "seed", Number.isSafeInteger(seed), "a seed that is a whole number", seed);
-  requireField(file, "normalisation", isNormalisation(normalisation), "numbers scale and shift", normalisation);
+  requireField(file, "normalisation", isNormalisation(normalisation), NORMALISATION, normalisation);
   requireField(file, "classNames", isTexts(classNames), "a list of class names", classNames);
   requireField(file, "version", typeof version === "string", "the version that wrote the file", version);
   const architecture = makeLayers(fields["architecture"], file);
@@ -118,10 +118,6 @@ function requireLayerRecord(record: unknown, file: string, depth: number): void 
 
 function isShape(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && Number(extent) >= 1);
-}
-
-function isNormalisation(value: unknown): value is Normalisation {
-  return isRecord(value) && Number.isFinite(value["scale"]) && Number.isFinite(value["shift"]);
 }
 
 function isTexts(value: unknown): value is string[] {

@@ -22,6 +22,7 @@ import {
   sequential,
   type Layer,
 } from "../../src/index.ts";
+import { normalisationFor } from "../../src/kernels/index.ts";
 import { openDevice, type Device } from "../../src/tensor/index.ts";
 import {
   describeModel,
@@ -89,6 +90,16 @@ models("a model comes back bit for bit, with all that belongs to it", async ({ d
   assert.equal(after.probabilities, before.probabilities);
   const { notes, version } = await describeModel(path);
   assert.equal([notes, version], [{ data: "made up" }, VERSION]);
+});
+
+models("a normalisation comes back as it was given, and predicts the same", async ({ device }) => {
+  for (const normalisation of [normalisationFor("caffe"), normalisationFor("tf"), normalisationFor("torch")]) {
+    const model = build(device, sequential([flatten(), dense(2)]), { input: [2, 2, 3], normalisation });
+    const again = loadBytes(device, await saveBytes(model));
+    assert.equal(again.normalisation, normalisation);
+    const [before, after] = [await predict(model, pixels(3)), await predict(again, pixels(3))];
+    assert.equal(after.probabilities, before.probabilities);
+  }
 });
 
 models("every kind of layer can be saved", async ({ device }) => {
@@ -183,6 +194,9 @@ const forgeries: readonly (readonly [string, object, RegExp])[] = [
   ["an input shape of fractions", { input: [1.5] }, /field "input"/],
   ["a seed that is text", { seed: "7" }, /field "seed"/],
   ["a normalisation without shift", { normalisation: { scale: 1 } }, /field "normalisation"/],
+  ["a normalisation without a deviation", { normalisation: { mean: [1] } }, /field "normalisation"/],
+  ["a standard deviation of nothing", { normalisation: { mean: 1, std: [1, 0] } }, /field "normalisation"/],
+  ["channels in no order", { normalisation: { mean: 1, std: 1, order: "gbr" } }, /field "normalisation"/],
   ["class names that are numbers", { classNames: [1] }, /field "classNames"/],
   ["no architecture", { architecture: null }, /field "architecture"/],
   ["an unknown layer", { architecture: only("evil", {}) }, /layers of the kinds/],
