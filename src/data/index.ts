@@ -1,5 +1,6 @@
 /** Data sets: reading, drawing, splitting and describing them. */
 export {
+  histogramStatistics,
   imageDataset,
   imageLength,
   labelStatistics,
@@ -26,6 +27,55 @@ export {
   type IdxType,
 } from "./idx.ts";
 export { datasetFromIdx, type IdxDatasetFields } from "./idxDataset.ts";
+export { openIdxStream, type RangeSource } from "./idxStream.ts";
+export { encodeCsv, loadCsv, readCsv, type CsvOptions } from "./csv.ts";
+export {
+  filesOf,
+  loadImageFolder,
+  openImageFolder,
+  type ClassReport,
+  type FailedPicture,
+  type FolderFile,
+  type FolderReport,
+  type ImageFolder,
+  type ImageFolderOptions,
+  type LoadedFolder,
+} from "./imageFolder.ts";
+export {
+  OUT_OF_DISTRIBUTION,
+  preparePicture,
+  pictureSettings,
+  type Fit,
+  type Inversion,
+  type PictureOptions,
+  type PictureSettings,
+  type PreparedPicture,
+} from "./picture.ts";
+export type { Picture } from "./images.ts";
+export { resample, type ImageSize, type Resampling } from "./resample.ts";
+export {
+  batches,
+  collect,
+  epochOrder,
+  selectFromStream,
+  streamOf,
+  type BatchesOptions,
+  type ImageBatch,
+  type ImageStream,
+} from "./stream.ts";
+export { prefetch, type PrefetchOptions } from "./prefetch.ts";
+export {
+  findDuplicates,
+  type DuplicateGroup,
+  type DuplicateOptions,
+  type DuplicateReport,
+  type ImagePlace,
+  type Parts,
+} from "./duplicates.ts";
+export { findLeaks, indicesWithoutLeaks, refuseLeaks, type Leak, type LeakLimits, type LeakReport } from "./leaks.ts";
+export { averageImages, classStatistics, classWeights, type ClassStatistics } from "./statistics.ts";
+export { multiHot, oneHot } from "./labelVectors.ts";
+export { studySplit, type Study, type StudySplit } from "./studies.ts";
 export {
   FASHION_MIRRORS,
   FASHION_PIXEL_STATISTICS,
@@ -50,6 +100,7 @@ export {
   FASHION_CLASS_NAMES,
   fashionGroups,
   labelMap,
+  mapLabels,
   type LabelGroup,
   type LabelMap,
   type Language,

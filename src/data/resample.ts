@@ -31,7 +31,7 @@ export interface Window {
 }
 
 /** What one output pixel takes from a row or column: pixels from `first` on, with weights that sum to 1. */
-interface Taps {
+export interface Taps {
   readonly first: number;
   readonly weights: Float64Array;
 }
@@ -102,7 +102,13 @@ function forgetBefore(rows: Map<number, Float32Array>, row: number): void {
 }
 
 /** Taps of `count` output pixels that share [start, start + length] of a row of `size` pixels. */
-function tapsOf(method: Resampling, start: number, length: number, size: number, count: number): readonly Taps[] {
+export function tapsOf(
+  method: Resampling,
+  start: number,
+  length: number,
+  size: number,
+  count: number,
+): readonly Taps[] {
   const scale = length / count;
   return Array.from({ length: count }, (_, at) => {
     const centre = start + (at + 0.5) * scale;
