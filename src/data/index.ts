@@ -116,11 +116,3 @@ export {
 } from "./split.ts";
 export { derivedSeed, seededRandom, shuffleInPlace, type RandomSource } from "./random.ts";
 export { FileError, type FileContent } from "./files.ts";
-export {
-  batches,
-  selectFromStream,
-  streamOf,
-  type BatchesOptions,
-  type ImageBatch,
-  type ImageStream,
-} from "./stream.ts";
