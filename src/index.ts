@@ -14,6 +14,8 @@ export type {
   Shape,
   TensorSpec,
 } from "./tensor/index.ts";
+export { normalisationFor } from "./kernels/index.ts";
+export type { Augmentation, MixOptions, Normalisation } from "./kernels/index.ts";
 export * from "./nn/index.ts";
 export * from "./train/index.ts";
 export {

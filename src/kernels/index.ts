@@ -1,6 +1,5 @@
 /** Operations: one file each, with formula, forward and backward WGSL. All work on tensors of one device. */
 export { accumulate } from "./accumulate.ts";
-export { accumulate } from "./accumulate.ts";
 export { adadeltaStep, type AdadeltaOptions } from "./adadelta.ts";
 export { adagradStep, type AdagradOptions } from "./adagrad.ts";
 export { adamStep, type AdamOptions } from "./adam.ts";
@@ -61,16 +60,14 @@ export { windowGeometry, type Direction, type PaddingOption, type Pair } from ".
 export { logSumExp } from "./logSumExp.ts";
 export { layerNorm, type LayerNormOptions } from "./layerNorm.ts";
 export { clipFactor, gradientNorm } from "./gradientNorm.ts";
-export { clipFactor, gradientNorm } from "./gradientNorm.ts";
 export type { LossOptions, LossReduction } from "./lossReduction.ts";
-export { lossScaleStep, type LossScaleOptions, type LossScaleState } from "./lossScale.ts";
 export { lossScaleStep, type LossScaleOptions, type LossScaleState } from "./lossScale.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
 export { drawMixing, mixImages, mixLabels, type Mixing, type MixOptions } from "./mix.ts";
 export { emaStep } from "./movingAverage.ts";
-export { emaStep } from "./movingAverage.ts";
 export { nadamStep, type NadamOptions } from "./nadam.ts";
 export {
+  checkNormalisation,
   isNormalisation,
   normalisationFor,
   NORMALISATIONS,

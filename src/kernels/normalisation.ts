@@ -48,6 +48,11 @@ export function isNormalisation(value: unknown): value is Normalisation {
   return each(mean, Number.isFinite) && each(std, positive) && positive(white) && (order === "rgb" || order === "bgr");
 }
 
+/** Throws a normalisation that images of so many channels cannot have. */
+export function checkNormalisation(where: string, normalisation: Normalisation, channels: number): void {
+  channelNormalisation(where, normalisation, channels);
+}
+
 /** p/255 · scale + shift for each channel, in the order in which they leave. */
 export interface ChannelNormalisation {
   readonly scale: readonly number[];

@@ -1,6 +1,6 @@
 /** A model: layers built for one input shape, with their parameters on a device. */
 import { ShapeError } from "../errors.ts";
-import type { Normalisation } from "../kernels/index.ts";
+import { checkNormalisation, type Normalisation } from "../kernels/index.ts";
 import {
   BINDING_ALIGNMENT,
   bytesPerElement,
@@ -73,6 +73,7 @@ export class Model {
   constructor(device: Device, architecture: Layer, options: ModelOptions) {
     const { input, seed = 42, normalisation = { scale: 1, shift: 0 }, classNames = [] } = options;
     const { resize = { mode: "bilinear" } } = options;
+    checkNormalisation("model", normalisation, input.at(-1) ?? 1);
     const builder = new LayerBuilder();
     this.#layer = architecture.build(input, builder);
     this.device = device;

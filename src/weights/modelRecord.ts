@@ -4,7 +4,7 @@
  */
 import { FormatError, TramaError } from "../errors.ts";
 import { isNormalisation, type Normalisation } from "../kernels/index.ts";
-import { layerFrom, recordOf, type Layer, type LayerRecord, type Model } from "../nn/index.ts";
+import { layerFrom, recordOf, type Layer, type LayerRecord, type Model, type Resize } from "../nn/index.ts";
 import { VERSION } from "./version.ts";
 
 /** Key of the metadata that makes a safetensors file one of Trama's model files. */
@@ -21,19 +21,21 @@ export interface ModelRecord {
   readonly input: readonly number[];
   readonly seed: number;
   readonly normalisation: Normalisation;
+  readonly resize: Resize;
   readonly classNames: readonly string[];
   /** Version of Trama that wrote the file. */
   readonly version: string;
 }
 
 export function encodeRecord(model: Model): string {
-  const { architecture, input, seed, normalisation, classNames } = model;
+  const { architecture, input, seed, normalisation, resize, classNames } = model;
   return JSON.stringify({
     formatVersion: FORMAT_VERSION,
     version: VERSION,
     architecture: recordOf(architecture),
     input,
     normalisation,
+    resize,
     classNames,
     seed,
   });
@@ -47,14 +49,15 @@ export function encodeRecord(model: Model): string {
 export function decodeRecord(metadata: Readonly<Record<string, string>>, file: string): ModelRecord {
   const fields = parseRecord(metadata, file);
   requireKnownFormat(fields, file);
-  const { input, seed, normalisation, classNames, version } = fields;
+  const { input, seed, normalisation, resize = { mode: "bilinear" }, classNames, version } = fields;
   requireField(file, "input", isShape(input), "an input shape of whole numbers of at least 1", input);
   requireField(file, "seed", Number.isSafeInteger(seed), "a seed that is a whole number", seed);
   requireField(file, "normalisation", isNormalisation(normalisation), NORMALISATION, normalisation);
+  requireField(file, "resize", isResize(resize), "a mode: nearest, bilinear or area", resize);
   requireField(file, "classNames", isTexts(classNames), "a list of class names", classNames);
   requireField(file, "version", typeof version === "string", "the version that wrote the file", version);
   const architecture = makeLayers(fields["architecture"], file);
-  return { architecture, input, seed, normalisation, classNames, version } as ModelRecord;
+  return { architecture, input, seed, normalisation, resize, classNames, version } as ModelRecord;
 }
 
 function parseRecord(metadata: Readonly<Record<string, string>>, file: string): Record<string, unknown> {
@@ -118,6 +121,12 @@ function requireLayerRecord(record: unknown, file: string, depth: number): void 
 
 function isShape(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && Number(extent) >= 1);
+}
+
+function isResize(value: unknown): value is Resize {
+  if (!isRecord(value)) return false;
+  const { mode, antialias = false } = value;
+  return ["nearest", "bilinear", "area"].includes(mode as string) && typeof antialias === "boolean";
 }
 
 function isTexts(value: unknown): value is string[] {

@@ -92,11 +92,12 @@ models("a model comes back bit for bit, with all that belongs to it", async ({ d
   assert.equal([notes, version], [{ data: "made up" }, VERSION]);
 });
 
-models("a normalisation comes back as it was given, and predicts the same", async ({ device }) => {
+models("normalisation and resizing come back as they were given, and predict the same", async ({ device }) => {
   for (const normalisation of [normalisationFor("caffe"), normalisationFor("tf"), normalisationFor("torch")]) {
-    const model = build(device, sequential([flatten(), dense(2)]), { input: [2, 2, 3], normalisation });
+    const resize = { mode: "area" } as const;
+    const model = build(device, sequential([flatten(), dense(2)]), { input: [2, 2, 3], normalisation, resize });
     const again = loadBytes(device, await saveBytes(model));
-    assert.equal(again.normalisation, normalisation);
+    assert.equal([again.normalisation, again.resize], [normalisation, resize]);
     const [before, after] = [await predict(model, pixels(3)), await predict(again, pixels(3))];
     assert.equal(after.probabilities, before.probabilities);
   }
@@ -197,6 +198,7 @@ const forgeries: readonly (readonly [string, object, RegExp])[] = [
   ["a normalisation without a deviation", { normalisation: { mean: [1] } }, /field "normalisation"/],
   ["a standard deviation of nothing", { normalisation: { mean: 1, std: [1, 0] } }, /field "normalisation"/],
   ["channels in no order", { normalisation: { mean: 1, std: 1, order: "gbr" } }, /field "normalisation"/],
+  ["a resize of an unknown mode", { resize: { mode: "cubic" } }, /field "resize"/],
   ["class names that are numbers", { classNames: [1] }, /field "classNames"/],
   ["no architecture", { architecture: null }, /field "architecture"/],
   ["an unknown layer", { architecture: only("evil", {}) }, /layers of the kinds/],
@@ -234,6 +236,7 @@ models("records of arbitrary JSON never cause anything but a refusal", async ({ 
     "input",
     "seed",
     "normalisation",
+    "resize",
     "classNames",
     "version",
     "formatVersion",
