@@ -573,6 +573,32 @@ test("baselines: what their definitions say, and no agreement beyond chance", ()
   );
 });
 
+test("the most frequent answer is scored as if it had been given, to what is 0/0", () => {
+  fc.assert(
+    fc.property(answers, ({ classes, pairs }) => {
+      const { truth } = split(pairs);
+      const { commonest, mostFrequent } = baselines(truth, classes);
+      const given = classificationMetrics({ truth, predicted: truth.map(() => commonest), classes });
+      assert.equal(classificationMetrics(mostFrequent), given);
+    }),
+  );
+});
+
+test("fractions that round do not make a ratio of nothing", () => {
+  // Truth is one class: there is no other to tell it apart from, and nothing to correlate.
+  for (let samples = 1; samples < 60; samples++) {
+    const learnt = Array.from({ length: 100 }, (_, i) => (i * i) % 11);
+    const { stratified } = baselines(new Uint8Array(samples), 11, learnt);
+    const { perClass, undefinedScores } = classificationMetrics(stratified);
+    assert.is(perClass[0]!.specificity, 0);
+    assert.ok(
+      undefinedScores.some(({ score, at }) => score === "specificity" && at === 0),
+      `${samples} samples`,
+    );
+    assert.is(matthewsCorrelation(stratified), 0, `${samples} samples`);
+  }
+});
+
 test("the expectation of drawing by the prior is the mean of many draws", () => {
   const truth = [0, 0, 0, 1, 1, 2];
   let [state, hits] = [1, 0];

@@ -17,8 +17,9 @@ export function balancedAccuracy(confusion: ConfusionMatrix, options: ZeroDivisi
  */
 export function cohenKappa(confusion: ConfusionMatrix, { zeroDivision = NaN }: ZeroDivision = {}): number {
   const { samples } = confusion;
-  const chance = agreementByChance(confusion);
-  const rest = samples * samples - chance;
+  const { truths, answers } = margins(confusion);
+  const chance = dot(truths, answers);
+  const rest = beyond(chance, samples);
   return rest === 0 ? zeroDivision : (samples * hitsOf(confusion) - chance) / rest;
 }
 
@@ -29,15 +30,14 @@ export function cohenKappa(confusion: ConfusionMatrix, { zeroDivision = NaN }: Z
 export function matthewsCorrelation(confusion: ConfusionMatrix): number {
   const { samples } = confusion;
   const { truths, answers } = margins(confusion);
-  const all = samples * samples;
-  const spread = (all - dot(truths, truths)) * (all - dot(answers, answers));
+  const spread = beyond(dot(truths, truths), samples) * beyond(dot(answers, answers), samples);
   return spread === 0 ? 0 : (samples * hitsOf(confusion) - dot(truths, answers)) / Math.sqrt(spread);
 }
 
-/** Σₖ truthsₖ · answersₖ, which is N²·pₑ. */
-function agreementByChance(confusion: ConfusionMatrix): number {
-  const { truths, answers } = margins(confusion);
-  return dot(truths, answers);
+/** N² − `part`; 0 where only the rounding of expected counts, which are fractions, is left. */
+function beyond(part: number, samples: number): number {
+  const rest = samples * samples - part;
+  return rest < 1e-12 * samples * samples ? 0 : rest;
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
