@@ -763,15 +763,22 @@ test("optimisers by hand: two steps from p = 1 with g = 2, then g = 1", () => {
     1 - (0.1 * (4 / 15 + 2)) / 2 - (0.1 * (16 / 63 + 4 / 5)) / Math.sqrt(2),
   );
   near(
-    twice((s, g) => optimizers.adamax(s, g, half), { p: one, m: zero, n: zero, step: 0 }),
+    twice<optimizers.AdamaxState>((s, g) => optimizers.adamax(s, g, half), { p: one, m: zero, n: zero, step: 0 }),
     1 - 0.1 - 0.1 / 0.75,
   );
   near(
-    twice((s, g) => optimizers.adagrad(s, g, { learningRate: 0.1, initial: 5, epsilon: 0 }), { p: one, s: zero }),
+    twice<optimizers.AdagradState>((s, g) => optimizers.adagrad(s, g, { learningRate: 0.1, initial: 5, epsilon: 0 }), {
+      p: one,
+      s: zero,
+    }),
     1 - 0.2 / 3 - 0.1 / Math.sqrt(10),
   );
   near(
-    twice((s, g) => optimizers.adadelta(s, g, { learningRate: 1, rho: 0.5, epsilon: 1 }), { p: one, v: zero, d: zero }),
+    twice<optimizers.AdadeltaState>((s, g) => optimizers.adadelta(s, g, { learningRate: 1, rho: 0.5, epsilon: 1 }), {
+      p: one,
+      v: zero,
+      d: zero,
+    }),
     1 - 2 / Math.sqrt(3) - Math.sqrt(5 / 3 / 2.5),
   );
 

@@ -384,12 +384,14 @@ test("optimisers, twenty steps each", () => {
   follow(
     "adagrad",
     tf.train.adagrad(0.1, 0.2),
-    run({ p: start.data, s: zero }, (s, g) => optimizers.adagrad(s, g, { learningRate: 0.1, initial: 0.2 })),
+    run<optimizers.AdagradState>({ p: start.data, s: zero }, (s, g) =>
+      optimizers.adagrad(s, g, { learningRate: 0.1, initial: 0.2 }),
+    ),
   );
   follow(
     "adamax",
     tf.train.adamax(0.01, 0.9, 0.99, 1e-4),
-    run({ p: start.data, m: zero, n: zero, step: 0 }, (s, g) =>
+    run<optimizers.AdamaxState>({ p: start.data, m: zero, n: zero, step: 0 }, (s, g) =>
       optimizers.adamax(s, g, { learningRate: 0.01, beta2: 0.99, epsilon: 1e-4 }),
     ),
   );
