@@ -200,6 +200,8 @@ export interface MovingStatistics extends ChannelStatistics {
 
 /** Longest block of a sum: its rounding errors add up one by one. */
 const LONGEST_SUM = 256;
+/** Most blocks of a channel, unless that makes them too long: one workgroup merges them. */
+const MOST_BLOCKS = 4096;
 
 /** How many invocations keep an adapter busy, and how many rows each writes in a pass over the whole batch. */
 const plenty = (device: Device) => (device.isSoftware ? { threads: 2048, rows: 32 } : { threads: 65_536, rows: 4 });
@@ -211,9 +213,9 @@ function layoutOf({ shape, device }: Tensor) {
   const width = channels % 4 === 0 ? 4 : 1;
   const c = channels / width;
   const busy = plenty(device);
-  const block = Math.min(LONGEST_SUM, Math.ceil((rows * c) / busy.threads));
+  const block = Math.min(LONGEST_SUM, Math.ceil(Math.max((rows * c) / busy.threads, rows / MOST_BLOCKS)));
   const blocks = Math.ceil(rows / block);
-  const lanes = device.variant === "subgroup" ? device.subgroupSize : 64;
+  const lanes = device.variant === "subgroup" ? device.subgroupSize : 256;
   const [inBlocks, inWorkgroups] = [{ width }, { width, lanes }];
   return {
     /** Shape of one value for each block and channel. */
