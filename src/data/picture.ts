@@ -4,7 +4,7 @@
 import { OptionError } from "../errors.ts";
 import type { ImageShape } from "./dataset.ts";
 import type { Picture } from "./images.ts";
-import { resample, RESAMPLINGS, type ImageSize, type Resampling } from "./resample.ts";
+import { resample, type ImageSize, type Resampling } from "./resample.ts";
 
 /**
  * How a picture of another shape is brought into `size`:
@@ -23,8 +23,10 @@ export interface PictureOptions {
   readonly channels?: 1 | 3;
   /** Default: `stretch`. */
   readonly fit?: Fit;
-  /** Default: `triangle`. */
-  readonly resampling?: Resampling;
+  /** Default: `bilinear`. */
+  readonly resize?: "nearest" | "bilinear" | "area";
+  /** Bilinear weights widen to see every pixel of a picture made smaller, as Pillow's do. Default: true. */
+  readonly antialias?: boolean;
   /** Default: `never`. */
   readonly invert?: Inversion;
   /** What `contain` fills free sides with: the median colour of the picture's own border, or a grey value 0…255. Default: `border`. */
@@ -44,17 +46,19 @@ export interface PreparedPicture {
 
 /**
  * Study S0's treatment of photographs that its network had never seen the like of, so that they resemble Fashion-MNIST:
- * grey, 28×28 by bilinear resizing (Pillow's, which sees every pixel), inverted where the background is light.
+ * grey, 28×28 by bilinear resizing, inverted where the background is light.
  */
 export const OUT_OF_DISTRIBUTION: PictureSettings = {
   size: [28, 28],
   channels: 1,
   fit: "stretch",
-  resampling: "triangle",
+  resize: "bilinear",
+  antialias: true,
   invert: "lightBackground",
   background: "border",
 };
 
+const RESIZES: readonly PictureSettings["resize"][] = ["nearest", "bilinear", "area"];
 const FITS: readonly Fit[] = ["stretch", "cover", "contain"];
 const INVERSIONS: readonly Inversion[] = ["never", "always", "lightBackground"];
 const MAX_SIDE = 8192;
@@ -62,12 +66,12 @@ const MAX_SIDE = 8192;
 /** Checks the options and fills in the defaults. @throws {OptionError} for a value that makes no sense. */
 export function pictureSettings(options: PictureOptions): PictureSettings {
   const settings: PictureSettings = { ...OUT_OF_DISTRIBUTION, invert: "never", ...options };
-  const { size, channels, fit, resampling, invert, background } = settings;
+  const { size, channels, fit, resize, invert, background } = settings;
   const isSide = (side: number): boolean => Number.isInteger(side) && side >= 1 && side <= MAX_SIDE;
   insist(size.length === 2 && size.every(isSide), "size", `two whole numbers from 1 to ${MAX_SIDE}`, size.join("×"));
   insist(channels === 1 || channels === 3, "channels", "1 or 3", channels);
   insist(FITS.includes(fit), "fit", FITS.join(", "), fit);
-  insist(RESAMPLINGS.includes(resampling), "resampling", RESAMPLINGS.join(", "), resampling);
+  insist(RESIZES.includes(resize), "resize", RESIZES.join(", "), resize);
   insist(INVERSIONS.includes(invert), "invert", INVERSIONS.join(", "), invert);
   const isGrey = typeof background === "number" && background >= 0 && background <= 255;
   insist(background === "border" || isGrey, "background", '"border" or a grey value from 0 to 255', background);
@@ -76,12 +80,13 @@ export function pictureSettings(options: PictureOptions): PictureSettings {
 
 /** Brings a decoded picture into the shape that the settings ask for. */
 export function preparePicture(picture: Picture, settings: PictureSettings): PreparedPicture {
-  const { size, channels, resampling } = settings;
+  const { size, channels, resize, antialias } = settings;
+  const filter: Resampling = resize === "bilinear" && antialias ? "triangle" : resize;
   const source = channels === 1 && picture.shape[2] === 3 ? greyOf(picture) : picture;
   const inner = settings.fit === "contain" ? innerSize(source.shape, size) : size;
   const window = settings.fit === "cover" ? coveringWindow(source.shape, size) : undefined;
   const fitted: Picture = {
-    pixels: resample(source.pixels, source.shape, inner, resampling, window),
+    pixels: resample(source.pixels, source.shape, inner, filter, window),
     shape: [...inner, channels],
   };
   // Decided before sides are filled, by what the picture itself shows.

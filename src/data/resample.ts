@@ -12,12 +12,9 @@
  *
  * Weights that fall outside the source are left out before the division: that is what repeats the border.
  */
-import { OptionError } from "../errors.ts";
 import type { ImageShape } from "./dataset.ts";
 
 export type Resampling = "nearest" | "bilinear" | "triangle" | "area";
-
-export const RESAMPLINGS: readonly Resampling[] = ["nearest", "bilinear", "triangle", "area"];
 
 /** Height and width in pixels. */
 export type ImageSize = readonly [height: number, width: number];
@@ -40,7 +37,6 @@ export interface Taps {
  * Resizes a picture, or the part of it that lies in `window`.
  * @param pixels bytes of `shape`, [height, width, channels], row-major.
  * @returns bytes of [size[0], size[1], channels].
- * @throws {OptionError} for another name of a resampling.
  */
 export function resample(
   pixels: Uint8Array,
@@ -49,9 +45,6 @@ export function resample(
   method: Resampling,
   window: Window = { top: 0, left: 0, height: shape[0], width: shape[1] },
 ): Uint8Array {
-  if (!RESAMPLINGS.includes(method)) {
-    throw new OptionError({ where: "resampling", expected: RESAMPLINGS.join(", "), got: method });
-  }
   const [height, width, channels] = shape;
   const down = tapsOf(method, window.top, window.height, height, size[0]);
   const across = tapsOf(method, window.left, window.width, width, size[1]);
