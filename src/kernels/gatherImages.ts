@@ -6,7 +6,8 @@
  *
  * `change_b` is the place of the picture that an augmented image shows at (i, j), `tone_b` its contrast and brightness
  * (augmentation.ts); `seen` is the picture resized (resizeFilters.ts). A thread makes four neighbours of a row, so that it
- * loads what an image has in common once, and stores in fours whatever the number of channels.
+ * stores in fours whatever the number of channels; on software adapters, where entering a thread and dividing its number
+ * cost as much as all that, it makes four rows of them.
  */
 import { defineKernel, run, type Constants, type Dtype, type Tensor } from "../tensor/index.ts";
 import { PARAMETERS, type AugmentationPlan } from "./augmentation.ts";

@@ -163,6 +163,7 @@ tests("grey pictures made larger, four pixels at once, at every place of a word"
     [9, 7, 4, 8],
     [1, 1, 4, 4],
     [6, 5, 6, 8],
+    [3, 30, 4, 32], // four neighbours see all five of the bytes that are loaded for them
   ] as const) {
     const bytes = images(5, [h, w, 1], 5);
     for (const resize of ["bilinear", "area"] as const) {
