@@ -8,6 +8,7 @@ import { formatShape, sameShape, type Shape } from "../tensor/index.ts";
 import { floatViewOf, STORED_BYTES, type StoredTensor, type TensorInfo } from "./dtypes.ts";
 import { keras, rename, type NameMap } from "./names/index.ts";
 import { closest } from "./nearNames.ts";
+import { matchNested } from "./nesting.ts";
 import { gather, isRowMajor, type StridedView } from "./strided.ts";
 
 type Wanted = Pick<Parameter, "name" | "shape">;
@@ -93,7 +94,7 @@ export function planFit(parameters: readonly Wanted[], info: FileInfo, options: 
   const { convention } = isNameMap(options.map) ? options.map : (info.map ?? keras);
   const sources = sourcesByName(info, options.map);
   const leftOut = [...tensors.keys()].filter((name) => sources.get(name) === null);
-  const byName = new Map([...sources].flatMap(([name, ours]) => (ours === null ? [] : [[canonical(ours), name]])));
+  const byName = placesOf(parameters, sources);
   const fits = new Map<string, Fit>();
   const missing: Wanted[] = [];
   const mismatched: string[] = [];
@@ -123,6 +124,23 @@ export function planFit(parameters: readonly Wanted[], info: FileInfo, options: 
     skipped: [...skipped, ...leftOut],
   };
   return { fits, report };
+}
+
+/** The file's names by our canonical ones: those that are equal, then those that differ by containers only. */
+function placesOf(parameters: readonly Wanted[], sources: ReadonlyMap<string, string | null>): Map<string, string> {
+  const byName = new Map<string, string>();
+  for (const [name, ours] of sources) if (ours !== null) byName.set(canonical(ours), name);
+  const wanted = parameters.map(({ name }) => canonical(name));
+  const known = new Set(wanted);
+  const free = wanted.filter((name) => !byName.has(name));
+  for (const [ours, place] of matchNested(
+    free,
+    [...byName.keys()].filter((name) => !known.has(name)),
+  )) {
+    byName.set(place, byName.get(ours)!);
+    byName.delete(ours);
+  }
+  return byName;
 }
 
 /** The numbers of a tensor in the order of its parameter. */

@@ -19,44 +19,63 @@ export const KERAS_ARCHIVE_CONFIG = "config.json";
 /** More groups than any model has layers; links can make a file's tree endless. */
 const MAX_GROUPS = 100_000;
 
+/** An open file. */
+interface Hdf {
+  readonly root: HdfFile;
+  readonly file: string;
+  /** Does something with the library, whose errors come out as ours. */
+  readonly guarded: <T>(action: () => T) => T;
+  readonly close: () => void;
+}
+
 /**
  * Reads a file. It stays open, in memory, until it is closed.
  * @param config of a `.keras` archive: the layers' own names, where Keras 3 keeps only their classes.
  * @throws {DataError} without `h5wasm`. @throws {FormatError} when it is no file of Keras's weights.
  */
 export async function openKeras(bytes: Uint8Array, file: string, config?: string): Promise<WeightsFile> {
-  const { root, close } = await openHdf(bytes, file);
+  const hdf = await openHdf(bytes, file);
   try {
     const skipped: string[] = [];
-    const tensors = weightsIn(root, file, config, skipped);
+    const tensors = hdf.guarded(() => weightsIn(hdf, config, skipped));
     requireDistinct(tensors, file);
-    return { ...fileInMemory({ file, format: "keras", skipped }, tensors), close: async () => close() };
+    return { ...fileInMemory({ file, format: "keras", skipped }, tensors), close: async () => hdf.close() };
   } catch (error) {
-    close();
+    hdf.close();
     throw error;
   }
 }
 
 let opened = 0;
 
-async function openHdf(
-  bytes: Uint8Array,
-  file: string,
-): Promise<{ readonly root: HdfFile; readonly close: () => void }> {
+async function openHdf(bytes: Uint8Array, file: string): Promise<Hdf> {
   const { ready, File } = await loadLibrary(file);
-  const { FS } = await ready;
+  const library = await ready;
+  /** The library is C: what it says of a broken file has many forms, and goes to the console if it is not caught. */
+  const guarded = <T>(action: () => T): T => {
+    library.activate_throwing_error_handler();
+    try {
+      return action();
+    } catch (cause) {
+      if (cause instanceof FormatError) throw cause;
+      const [got] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+      throw fault(file, "an HDF5 file", got || "a broken one", cause);
+    } finally {
+      library.deactivate_throwing_error_handler();
+    }
+  };
   // The library reads from a file system of its own, in memory; nothing else is reachable from there.
   const path = `/trama-${opened++}.h5`;
-  FS.writeFile(path, bytes);
+  library.FS.writeFile(path, bytes);
   try {
-    const root = guarded(file, () => new File(path, "r"));
+    const root = guarded(() => new File(path, "r"));
     const close = (): void => {
       root.close();
-      FS.unlink(path);
+      library.FS.unlink(path);
     };
-    return { root, close };
+    return { root, file, guarded, close };
   } catch (error) {
-    FS.unlink(path);
+    library.FS.unlink(path);
     throw error;
   }
 }
@@ -71,26 +90,15 @@ async function loadLibrary(file: string) {
   }
 }
 
-/** The library is C: what it throws at a broken file has many forms. */
-function guarded<T>(file: string, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    throw fault(file, "an HDF5 file", cause instanceof Error ? cause.message : String(cause), cause);
-  }
-}
-
-function weightsIn(root: HdfFile, file: string, config: string | undefined, skipped: string[]): StoredTensor[] {
-  return guarded(file, () => {
-    const inner = root.keys().includes("model_weights") ? root.get("model_weights") : null;
-    const group = inner !== null && "keys" in inner ? inner : root;
-    const layers = texts(group, "layer_names");
-    if (layers !== undefined) return layers.flatMap((layer) => layerWeights(group, layer, file));
-    const found = numberedWeights(root, file, config, skipped);
-    if (found.length > 0) return found;
-    throw fault(file, "weights of Keras", "an HDF5 file without layer_names and vars");
-  });
+function weightsIn(hdf: Hdf, config: string | undefined, skipped: string[]): StoredTensor[] {
+  const { root, file } = hdf;
+  const inner = root.keys().includes("model_weights") ? root.get("model_weights") : null;
+  const group = inner !== null && "keys" in inner ? inner : root;
+  const layers = texts(group, "layer_names");
+  if (layers !== undefined) return layers.flatMap((layer) => layerWeights(hdf, group, layer));
+  const found = numberedWeights(hdf, config, skipped);
+  if (found.length > 0) return found;
+  throw fault(file, "weights of Keras", "an HDF5 file without layer_names and vars");
 }
 
 /** A list of names; long ones are cut into several attributes, because HDF5 limits their size. */
@@ -112,20 +120,22 @@ function textsOf(value: unknown): readonly string[] {
 }
 
 /** The weights of one layer of Keras 1 and 2, in the order in which its group lists them. */
-function layerWeights(group: Group, layer: string, file: string): StoredTensor[] {
+function layerWeights(hdf: Hdf, group: Group, layer: string): StoredTensor[] {
+  const { file } = hdf;
   const own = group.get(layer);
   if (own === null || !("keys" in own)) throw fault(file, `a group "${layer}"`, "none");
   const names = texts(own, "weight_names") ?? [];
   const datasets = names.map((name) => datasetAt(own, name, `${file}, layer "${layer}"`));
   const parts = partNames(names, datasets.map(shapeOf));
-  return datasets.map((dataset, index) => described(dataset, `${layer}/${parts[index]!}`, file));
+  return datasets.map((dataset, index) => described(hdf, dataset, `${layer}/${parts[index]!}`));
 }
 
 /**
  * The weights of Keras 3: groups by class and number (`layers/conv2d_3`), each with its weights in `vars`, by number.
  * @param skipped takes the names of what is no weight of a layer: an optimizer's moments, a generator's seed.
  */
-function numberedWeights(root: HdfFile, file: string, config: string | undefined, skipped: string[]): StoredTensor[] {
+function numberedWeights(hdf: Hdf, config: string | undefined, skipped: string[]): StoredTensor[] {
+  const { root, file } = hdf;
   const names = classNames(config);
   const found: StoredTensor[] = [];
   const open: { group: Group; path: readonly string[] }[] = [{ group: root, path: [] }];
@@ -136,7 +146,7 @@ function numberedWeights(root: HdfFile, file: string, config: string | undefined
     for (const key of keys.reverse()) {
       const child = group.get(key);
       if (child === null || !("keys" in child)) continue;
-      if (key === "vars") found.push(...layerVariables(child, path, names, file, skipped));
+      if (key === "vars") found.push(...layerVariables(hdf, child, path, names, skipped));
       else open.push({ group: child, path: [...path, key] });
     }
   }
@@ -148,10 +158,10 @@ const COLLECTIONS = new Set(["layers", "_layer_checkpoint_dependencies"]);
 const NO_LAYERS = /^(optimizer|metrics|seed_generator|loss_tracker|compile_metrics)/;
 
 function layerVariables(
+  hdf: Hdf,
   variables: Group,
   path: readonly string[],
   names: ReadonlyMap<string, string>,
-  file: string,
   skipped: string[],
 ): StoredTensor[] {
   const keys = variables.keys().sort((a, b) => Number(a) - Number(b));
@@ -161,9 +171,9 @@ function layerVariables(
   }
   const own = path.filter((part) => !COLLECTIONS.has(part));
   const layer = own.map((part, depth) => names.get(own.slice(0, depth + 1).join("/")) ?? part).join("/");
-  const datasets = keys.map((key) => datasetAt(variables, key, file));
+  const datasets = keys.map((key) => datasetAt(variables, key, hdf.file));
   const parts = partNames(keys, datasets.map(shapeOf));
-  return datasets.map((dataset, index) => described(dataset, `${layer}/${parts[index]!}`, file));
+  return datasets.map((dataset, index) => described(hdf, dataset, `${layer}/${parts[index]!}`));
 }
 
 function datasetAt(group: Group, name: string, where: string): Dataset {
@@ -179,7 +189,7 @@ function shapeOf({ shape }: Dataset): readonly number[] {
 /** Classes of HDF5's types. */
 const [INTEGER, FLOAT] = [0, 1];
 
-function described(dataset: Dataset, name: string, file: string): StoredTensor {
+function described({ file, guarded }: Hdf, dataset: Dataset, name: string): StoredTensor {
   const { type, size, signed, littleEndian } = dataset.metadata;
   const dtype = `${type === FLOAT ? "F" : signed ? "I" : "U"}${8 * size}`;
   const isKnown = type === FLOAT ? size === 4 || size === 8 : type === INTEGER && [1, 2, 4, 8].includes(size);
@@ -196,7 +206,7 @@ function described(dataset: Dataset, name: string, file: string): StoredTensor {
     dtype: dtype as StoredDtype,
     shape: shapeOf(dataset),
     get bytes() {
-      return guarded(file, () => contentOf(dataset));
+      return guarded(() => contentOf(dataset));
     },
   };
 }
