@@ -125,7 +125,7 @@ export const ONE_MINUS_EXP = /* wgsl */ `
     fn oneMinusExp(x: f32) -> f32 {
       let a = max(x, -16.0) / 16.0;
       var e = a * (1.0 + a / 2.0 * (1.0 + a / 3.0 * (1.0 + a / 4.0 * (1.0 + a / 5.0 * (1.0 + a / 6.0)))));
-      for (var doubling = 0; doubling < 4; doubling++) { e *= e + 2.0; }
+      e *= e + 2.0; e *= e + 2.0; e *= e + 2.0; e *= e + 2.0;
       return -e;
     }`;
 

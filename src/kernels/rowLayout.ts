@@ -16,6 +16,13 @@ export interface RowLayout {
   readonly grid: { readonly threads: number } | { readonly groups: readonly [number, number, number] };
 }
 
+/** The classes of lane vector `at` of a row. */
+export const classesAt = (at: string, { width }: Constants): string =>
+  width === 4 ? `(4u * ${at} + vec4u(0u, 1u, 2u, 3u))` : at;
+
+/** The sum of a lane vector's elements. */
+export const laneSum = (v: string, { width }: Constants): string => (width === 4 ? `dot(${v}, vec4f(1.0))` : v);
+
 /** `reduced`: only the sum over rows is wanted. */
 export function rowLayout({ shape, device }: Tensor, flags: Constants, reduced: boolean): RowLayout {
   const [rows = 0, k = 0] = shape;

@@ -16,7 +16,7 @@ import { DtypeError, ShapeError } from "../errors.ts";
 import { defineKernel, defineOp, formatShape, run, type Constants, type Tensor } from "../tensor/index.ts";
 import { checkReduction, checkTargets, checkWeights, type LossReduction } from "./lossReduction.ts";
 import { checkNumber, range } from "./ranges.ts";
-import { rowLayout, TOTAL_LANES, type RowLayout } from "./rowLayout.ts";
+import { classesAt, laneSum, rowLayout, TOTAL_LANES, type RowLayout } from "./rowLayout.ts";
 import { acrossLanes } from "./wgslText.ts";
 
 export interface CrossEntropyOptions {
@@ -32,15 +32,14 @@ export interface CrossEntropyOptions {
 
 const sizes = { k: "u32", rows: "u32", keep: "f32", spread: "f32", scale: "f32" } as const;
 
-const vectorMaximum = (v: string, { width }: Constants) =>
+const laneMaximum = (v: string, { width }: Constants) =>
   width === 4 ? `max(max(${v}.x, ${v}.y), max(${v}.z, ${v}.w))` : v;
-const vectorSum = (v: string, { width }: Constants) => (width === 4 ? `dot(${v}, vec4f(1.0))` : v);
+const labelText = ({ dense }: Constants) => (dense === true ? "" : "let label = u32v(goal[r]);");
 
 /** t at `at`, in row r. */
-function targetText({ dense, width }: Constants): string {
-  if (dense === true) return "goal[at]";
-  const classes = width === 4 ? "4u * (at - begin) + vec4u(0u, 1u, 2u, 3u)" : "(at - begin)";
-  return `select(f32v(), f32v(1.0), ${classes} == u32v(goal[r]))`;
+function targetText(constants: Constants): string {
+  if (constants["dense"] === true) return "goal[at]";
+  return `select(f32v(), f32v(1.0), ${classesAt("(at - begin)", constants)} == label)`;
 }
 
 /** Weighted loss and weight of a row, which `lanes` lanes walk together. A class without target adds nothing, even at z = −∞. */
@@ -57,9 +56,10 @@ function rowText(constants: Constants): string {
       let begin = r * u.k; let end = begin + u.k;
       var m = z[min(begin + lane, end - 1u)];
       for (var at = begin + lane; at < end; at += ${lanes}u) { m = max(m, z[at]); }
-      var value = vec4f(${vectorMaximum("m", constants)});
+      var value = vec4f(${laneMaximum("m", constants)});
       ${together((a, b) => `max(${a}, ${b})`)}
       let greatest = value.x;
+      ${labelText(constants)}
       var sum = f32v(); var below = f32v(); var mass = f32v(); var weights = f32v();
       for (var at = begin + lane; at < end; at += ${lanes}u) {
         let distance = greatest - z[at];                   // the difference first: large logits keep their precision
@@ -70,7 +70,7 @@ function rowText(constants: Constants): string {
         mass += q;
         ${classWeights ? "weights += t * classWeight[at - begin];" : ""}
       }
-      value = vec4f(${["sum", "below", "mass", "weights"].map((v) => vectorSum(v, constants)).join(", ")});
+      value = vec4f(${["sum", "below", "mass", "weights"].map((v) => laneSum(v, constants)).join(", ")});
       ${together((a, b) => `${a} + ${b}`)}
       let weight = ${sampleWeights ? "sampleWeight[r]" : "1.0"}${classWeights ? " * value.w" : ""};
       let logSum = log(value.x);
@@ -135,6 +135,7 @@ const totalKernel = defineKernel({
 const gradientText = (constants: Constants) => /* wgsl */ `
     fn rowGradient(r: u32, lane: u32) {
       let begin = r * u.k; let end = begin + u.k;
+      ${labelText(constants)}
       let greatest = stat[4u * r]; let logSum = stat[4u * r + 1u]; let mass = stat[4u * r + 3u];
       let factor = stat[4u * r + 2u] * dy[${constants["each"] === true ? "r" : "0"}] * u.scale${constants["weighted"] === true ? " / weight[0]" : ""};
       for (var at = begin + lane; at < end; at += ${constants["lanes"] as number}u) {

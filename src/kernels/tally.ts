@@ -8,23 +8,30 @@
 import { defineKernel, run, type Constants, type Tensor } from "../tensor/index.ts";
 import { argMax } from "./extremum.ts";
 import { checkTargets } from "./lossReduction.ts";
-import { rowLayout, TOTAL_LANES } from "./rowLayout.ts";
+import { classesAt, laneSum, rowLayout, TOTAL_LANES } from "./rowLayout.ts";
 import { checkLabels } from "./softmaxCrossEntropy.ts";
 import { acrossLanes } from "./wgslText.ts";
 
+const lanesOf = ({ lanes }: Constants) => lanes as number;
+
 /** 1 for a hit, else 0, of a row that `lanes` lanes walk together. NaN hits nothing. */
-const hitText = (lanes: number) => /* wgsl */ `
+function hitText(constants: Constants): string {
+  const lanes = lanesOf(constants);
+  const own = constants["width"] === 4 ? "z[begin + label[r] / 4u][label[r] % 4u]" : "z[begin + label[r]]";
+  return /* wgsl */ `
     ${lanes > 1 ? `var<workgroup> partial: array<f32, ${lanes}>;` : ""}
     fn hitOf(r: u32, lane: u32) -> f32 {
-      let begin = r * u.k; let own = z[begin + label[r]];
-      var value = 0.0;                                     // classes that come before the label
+      let begin = r * u.k; let own = f32v(${own}); let place = u32v(label[r]);
+      var before = f32v();                                 // classes that come before the label
       for (var k = lane; k < u.k; k += ${lanes}u) {
         let other = z[begin + k];
-        value += select(1.0, 0.0, own > other || (own == other && k >= label[r]));
+        before += select(f32v(1.0), f32v(), (own > other) | ((own == other) & (${classesAt("k", constants)} >= place)));
       }
+      var value = ${laneSum("before", constants)};
       ${lanes > 1 ? acrossLanes(lanes, (a, b) => `${a} + ${b}`) : ""}
       return select(0.0, 1.0, value == 0.0);
     }`;
+}
 
 /** The workgroup that sums up: each lane adds the hits of its rows. */
 const totalText = (hit: string) => /* wgsl */ `
@@ -40,34 +47,32 @@ const totalText = (hit: string) => /* wgsl */ `
       }
     }`;
 
-const lanesOf = ({ lanes }: Constants) => lanes as number;
-
 const wholeKernel = defineKernel({
   name: "tally",
   uniforms: { k: "u32", rows: "u32" },
-  inputs: { loss: "f32", z: "f32", label: "u32" },
+  inputs: { loss: "f32", z: "f32v", label: "u32" },
   updates: { totals: "f32" },
   grid: "groups",
   workgroup: TOTAL_LANES,
-  wgsl: hitText(1) + totalText("hitOf(r, 0u)"),
+  wgsl: (constants) => hitText(constants) + totalText("hitOf(r, 0u)"),
 });
 
 const hitKernel = defineKernel({
   name: "tally.hits",
   uniforms: { k: "u32" },
-  inputs: { z: "f32", label: "u32" },
+  inputs: { z: "f32v", label: "u32" },
   outputs: { hit: "f32" },
-  wgsl: `${hitText(1)} fn run(r: u32) { store_hit(r, hitOf(r, 0u)); }`,
+  wgsl: (constants) => `${hitText(constants)} fn run(r: u32) { store_hit(r, hitOf(r, 0u)); }`,
 });
 
 const wideHitKernel = defineKernel({
   name: "tally.hits.wide",
   uniforms: { k: "u32" },
-  inputs: { z: "f32", label: "u32" },
+  inputs: { z: "f32v", label: "u32" },
   outputs: { hit: "f32" },
   grid: "groups",
   workgroup: lanesOf,
-  wgsl: (constants) => /* wgsl */ `${hitText(lanesOf(constants))}
+  wgsl: (constants) => /* wgsl */ `${hitText(constants)}
     fn run(group: vec3u, lane: u32) {
       let hit = hitOf(group.x, lane);
       if (lane == 0u) { store_hit(group.x, hit); }
@@ -84,8 +89,6 @@ const totalKernel = defineKernel({
   wgsl: totalText("hit[r]"),
 });
 
-const ALONE = { groups: [1, 1, 1] } as const;
-
 /**
  * Adds a batch to `totals`, `[3]`: sum of row losses, number of hits, number of rows. `loss` is the batch's mean. Labels are
  * class numbers `[batch]`, or distributions `[batch, classes]`, whose greatest target is then the class.
@@ -94,17 +97,17 @@ export function tally(totals: Tensor, loss: Tensor, logits: Tensor, labels: Tens
   if (labels.shape.length === 2) checkTargets("tally", logits, labels);
   const label = labels.shape.length === 2 ? argMax(labels) : labels;
   checkLabels("tally", logits, label);
-  const [rows = 0, k = 0] = logits.shape;
+  const [rows = 0, classes = 0] = logits.shape;
   const { form, constants, grid } = rowLayout(logits, {}, true);
+  const k = constants["width"] === 4 ? classes / 4 : classes;
   const updates = [totals];
   if (form === "whole") {
-    run(wholeKernel, { loss, z: logits, label }, {}, { k, rows }, { updates, ...ALONE });
+    run(wholeKernel, { loss, z: logits, label }, {}, { k, rows }, { constants, updates, ...grid });
     return;
   }
-  const { lanes } = constants;
   const kernel = form === "wide" ? wideHitKernel : hitKernel;
-  const { hit } = run(kernel, { z: logits, label }, { hit: [rows] }, { k }, { constants: { lanes: lanes! }, ...grid });
-  run(totalKernel, { loss, hit }, {}, { rows }, { updates, ...ALONE });
+  const { hit } = run(kernel, { z: logits, label }, { hit: [rows] }, { k }, { constants, ...grid });
+  run(totalKernel, { loss, hit }, {}, { rows }, { updates, groups: [1, 1, 1] });
 }
 
 /** Adds one to each counter `[1]`, u32, in one dispatch. */
