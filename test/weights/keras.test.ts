@@ -1,43 +1,16 @@
 /** Keras's HDF5 files: a published one against its safetensors twin, and each layout that Keras has had. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { File, ready, type Group } from "h5wasm";
+import type { Group } from "h5wasm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FormatError } from "../../src/errors.ts";
 import { openWeights, parseSafetensors, valuesOf } from "../../src/weights/index.ts";
+import { hdf5, writeLayer, type Weights } from "./hdf5.ts";
 import { refusal, succeedOrRefuse } from "./refusals.ts";
 import { zip } from "./writers.ts";
 
 const keras = suite("Keras files");
-
-let written = 0;
-
-/** The bytes of an HDF5 file. */
-async function hdf5(fill: (root: Group) => void): Promise<Uint8Array> {
-  const { FS } = await ready;
-  const path = `/test-${written++}.h5`;
-  const file = new File(path, "w");
-  fill(file);
-  file.close();
-  const bytes = FS.readFile(path).slice();
-  FS.unlink(path);
-  return bytes;
-}
-
-type Weights = Readonly<Record<string, readonly [shape: number[], ...values: number[]]>>;
-
-/** One layer as Keras 1 and 2 keep it: weights under their variables' names, which an attribute lists in order. */
-function writeLayer(parent: Group, layer: string, weights: Weights): void {
-  const group = parent.create_group(layer);
-  for (const [name, [shape, ...values]] of Object.entries(weights)) {
-    const path = name.split("/");
-    let inner = group;
-    for (const part of path.slice(0, -1)) inner = (inner.get(part) as Group | null) ?? inner.create_group(part);
-    inner.create_dataset({ name: path.at(-1)!, data: Float32Array.from(values), shape });
-  }
-  group.create_attribute("weight_names", Object.keys(weights));
-}
 
 async function contentOf(bytes: Uint8Array): Promise<Record<string, unknown[]>> {
   const file = await openWeights(bytes);
