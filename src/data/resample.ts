@@ -104,7 +104,8 @@ export function tapsOf(
 ): readonly Taps[] {
   const scale = length / count;
   return Array.from({ length: count }, (_, at) => {
-    const centre = start + (at + 0.5) * scale;
+    // In this order a centre that is a whole number comes out whole.
+    const centre = start + ((at + 0.5) * length) / count;
     if (method === "nearest") return { first: clamp(Math.floor(centre), size - 1), weights: Float64Array.of(1) };
     const radius = method === "area" ? scale / 2 : method === "triangle" ? Math.max(1, scale) : 1;
     const weigh = method === "area" ? overlap(centre, radius) : tent(centre, radius);
