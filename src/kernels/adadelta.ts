@@ -15,12 +15,12 @@ export interface AdadeltaOptions extends UpdateOptions {
 }
 
 /** Slots: `square`, `delta`. */
-export const adadeltaStep = defineUpdate<AdadeltaOptions>(
-  {
-    name: "adadelta",
-    slots: () => ["square", "delta"],
-    uniforms: ({ rho = 0.95, epsilon = 1e-7 }) => ({ fresh: averageOf(rho).fresh, epsilon }),
-    wgsl: () => /* wgsl */ `
+export const adadeltaStep = defineUpdate<AdadeltaOptions>({
+  name: "adadelta",
+  options: ["rho", "epsilon"],
+  slots: () => ["square", "delta"],
+  uniforms: ({ rho = 0.95, epsilon = 1e-7 }) => ({ fresh: averageOf(rho).fresh, epsilon }),
+  wgsl: () => /* wgsl */ `
     fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
       let v = moved(square[i], gradient * gradient, u.fresh);
       let d = delta[i];
@@ -29,7 +29,5 @@ export const adadeltaStep = defineUpdate<AdadeltaOptions>(
       delta[i] = moved(d, shift * shift, u.fresh);
       return parameter - rate * shift;
     }`,
-    flops: 14,
-  },
-  ["rho", "epsilon"],
-);
+  flops: 14,
+});

@@ -16,18 +16,16 @@ export interface AdagradOptions extends UpdateOptions {
 }
 
 /** Slots: `square`. */
-export const adagradStep = defineUpdate<AdagradOptions>(
-  {
-    name: "adagrad",
-    slots: () => ["square"],
-    uniforms: ({ initial = 0.1, epsilon = 1e-7 }) => ({ initial, epsilon }),
-    wgsl: () => /* wgsl */ `
+export const adagradStep = defineUpdate<AdagradOptions>({
+  name: "adagrad",
+  options: ["initial", "epsilon"],
+  slots: () => ["square"],
+  uniforms: ({ initial = 0.1, epsilon = 1e-7 }) => ({ initial, epsilon }),
+  wgsl: () => /* wgsl */ `
     fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
       let s = square[i] + gradient * gradient;
       square[i] = s;
       return parameter - rate * gradient / sqrt(u.initial + s + u.epsilon);
     }`,
-    flops: 8,
-  },
-  ["initial", "epsilon"],
-);
+  flops: 8,
+});

@@ -22,17 +22,17 @@ export interface AdamOptions extends UpdateOptions {
 }
 
 /** Slots: `mean`, `square`, and `greatest` with AMSGrad. */
-export const adamStep = defineUpdate<AdamOptions>(
-  {
-    name: "adam",
-    flags: ({ amsgrad = false }) => ({ amsgrad }),
-    slots: ({ amsgrad }) => ["mean", "square", ...(amsgrad ? ["greatest"] : [])],
-    timed: true,
-    uniforms({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }) {
-      const [first, second] = [averageOf(beta1), averageOf(beta2)];
-      return { fresh1: first.fresh, log1: first.log, fresh2: second.fresh, log2: second.log, epsilon };
-    },
-    wgsl: ({ amsgrad }) => /* wgsl */ `${ONE_MINUS_EXP}
+export const adamStep = defineUpdate<AdamOptions>({
+  name: "adam",
+  options: ["beta1", "beta2", "epsilon", "amsgrad"],
+  flags: ({ amsgrad = false }) => ({ amsgrad }),
+  slots: ({ amsgrad }) => ["mean", "square", ...(amsgrad ? ["greatest"] : [])],
+  timed: true,
+  uniforms({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }) {
+    const [first, second] = [averageOf(beta1), averageOf(beta2)];
+    return { fresh1: first.fresh, log1: first.log, fresh2: second.fresh, log2: second.log, epsilon };
+  },
+  wgsl: ({ amsgrad }) => /* wgsl */ `${ONE_MINUS_EXP}
     fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
       let t = f32(step[0] + 1u);
       let m = moved(mean[i], gradient, u.fresh1);
@@ -40,10 +40,8 @@ export const adamStep = defineUpdate<AdamOptions>(
       mean[i] = m;
       square[i] = v;
       ${amsgrad ? "let divisor = max(greatest[i], v); greatest[i] = divisor;" : "let divisor = v;"}
-      let root = sqrt(divisor) / sqrt(oneMinusExp(t * u.log2));
+      let root = sqrt(divisor) * (1.0 / sqrt(oneMinusExp(t * u.log2)));
       return parameter - rate / oneMinusExp(t * u.log1) * m / (root + u.epsilon);
     }`,
-    flops: 14,
-  },
-  ["beta1", "beta2", "epsilon", "amsgrad"],
-);
+  flops: 14,
+});

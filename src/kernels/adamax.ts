@@ -17,16 +17,16 @@ export interface AdamaxOptions extends UpdateOptions {
 }
 
 /** Slots: `mean`, `norm`. */
-export const adamaxStep = defineUpdate<AdamaxOptions>(
-  {
-    name: "adamax",
-    slots: () => ["mean", "norm"],
-    timed: true,
-    uniforms({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }) {
-      const { fresh, log } = averageOf(beta1);
-      return { fresh, log, beta2, epsilon };
-    },
-    wgsl: () => /* wgsl */ `${ONE_MINUS_EXP}
+export const adamaxStep = defineUpdate<AdamaxOptions>({
+  name: "adamax",
+  options: ["beta1", "beta2", "epsilon"],
+  slots: () => ["mean", "norm"],
+  timed: true,
+  uniforms({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }) {
+    const { fresh, log } = averageOf(beta1);
+    return { fresh, log, beta2, epsilon };
+  },
+  wgsl: () => /* wgsl */ `${ONE_MINUS_EXP}
     fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
       let m = moved(mean[i], gradient, u.fresh);
       let n = max(u.beta2 * norm[i], abs(gradient));
@@ -34,7 +34,5 @@ export const adamaxStep = defineUpdate<AdamaxOptions>(
       norm[i] = n;
       return parameter - rate / oneMinusExp(f32(step[0] + 1u) * u.log) * m / (n + u.epsilon);
     }`,
-    flops: 9,
-  },
-  ["beta1", "beta2", "epsilon"],
-);
+  flops: 9,
+});

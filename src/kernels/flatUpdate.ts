@@ -40,6 +40,8 @@ type Flags = Readonly<Record<string, boolean>>;
 
 interface UpdateRule<O> {
   readonly name: string;
+  /** Names of its options, beside those that every optimiser has. */
+  readonly options: readonly (keyof O)[];
   /** Options that change the code. */
   readonly flags?: (options: O) => Flags;
   /** Names of the buffers that it keeps: as large as the parameters, zero at first. */
@@ -65,9 +67,9 @@ export interface Update<O> {
 }
 
 /** Makes an optimiser's step from its formula. */
-export function defineUpdate<O extends UpdateOptions>(rule: UpdateRule<O>, names: readonly (keyof O)[]): Update<O> {
+export function defineUpdate<O extends UpdateOptions>(rule: UpdateRule<O>): Update<O> {
   const { name, flags = () => ({}) } = rule;
-  const check = (options: O): void => checkOptions(name, options, [...names, ...COMMON] as string[]);
+  const check = (options: O): void => checkOptions(name, options, [...rule.options, ...COMMON] as string[]);
   const step = (parameters: Tensor, slots: Slots, inputs: UpdateInputs, options: O = {} as O): void => {
     check(options);
     const kept = Object.fromEntries(rule.slots(flags(options)).map((slot) => [slot, slots[slot]!]));
@@ -123,8 +125,8 @@ const MOVED = /* wgsl */ `
  */
 export const ONE_MINUS_EXP = /* wgsl */ `
     fn oneMinusExp(x: f32) -> f32 {
-      let a = max(x, -16.0) / 16.0;
-      var e = a * (1.0 + a / 2.0 * (1.0 + a / 3.0 * (1.0 + a / 4.0 * (1.0 + a / 5.0 * (1.0 + a / 6.0)))));
+      let a = max(x, -16.0) * (1.0 / 16.0);
+      var e = a * (1.0 + a * (1.0 / 2.0) * (1.0 + a * (1.0 / 3.0) * (1.0 + a * (1.0 / 4.0) * (1.0 + a * (1.0 / 5.0) * (1.0 + a * (1.0 / 6.0))))));
       e *= e + 2.0; e *= e + 2.0; e *= e + 2.0; e *= e + 2.0;
       return -e;
     }`;

@@ -42,29 +42,27 @@ export interface NadamOptions extends UpdateOptions {
 }
 
 /** Slots: `mean`, `square`. */
-export const nadamStep = defineUpdate<NadamOptions>(
-  {
-    name: "nadam",
-    slots: () => ["mean", "square"],
-    timed: true,
-    prepare({ step }, { beta1 = 0.9, momentumDecay = 4e-3 }) {
-      const uniforms = { beta1, decay: Math.log(0.96) * momentumDecay };
-      return run(factorKernel, { step }, { factors: [2] }, uniforms, { threads: 1 });
-    },
-    uniforms({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }) {
-      const second = averageOf(beta2);
-      return { fresh1: averageOf(beta1).fresh, fresh2: second.fresh, log2: second.log, epsilon };
-    },
-    wgsl: () => /* wgsl */ `${ONE_MINUS_EXP}
+export const nadamStep = defineUpdate<NadamOptions>({
+  name: "nadam",
+  options: ["beta1", "beta2", "epsilon", "momentumDecay"],
+  slots: () => ["mean", "square"],
+  timed: true,
+  prepare({ step }, { beta1 = 0.9, momentumDecay = 4e-3 }) {
+    const uniforms = { beta1, decay: Math.log(0.96) * momentumDecay };
+    return run(factorKernel, { step }, { factors: [2] }, uniforms, { threads: 1 });
+  },
+  uniforms({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }) {
+    const second = averageOf(beta2);
+    return { fresh1: averageOf(beta1).fresh, fresh2: second.fresh, log2: second.log, epsilon };
+  },
+  wgsl: () => /* wgsl */ `${ONE_MINUS_EXP}
     fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
       let m = moved(mean[i], gradient, u.fresh1);
       let v = moved(square[i], gradient * gradient, u.fresh2);
       mean[i] = m;
       square[i] = v;
-      let root = sqrt(v) / sqrt(oneMinusExp(f32(step[0] + 1u) * u.log2));
+      let root = sqrt(v) * (1.0 / sqrt(oneMinusExp(f32(step[0] + 1u) * u.log2)));
       return parameter - rate * (factors[0] * m + factors[1] * gradient) / (root + u.epsilon);
     }`,
-    flops: 16,
-  },
-  ["beta1", "beta2", "epsilon", "momentumDecay"],
-);
+  flops: 16,
+});

@@ -20,13 +20,13 @@ export interface RmspropOptions extends UpdateOptions {
 }
 
 /** Slots: `square`, `mean` if it is centred, `velocity` if there is momentum. */
-export const rmspropStep = defineUpdate<RmspropOptions>(
-  {
-    name: "rmsprop",
-    flags: ({ momentum = 0, centered = false }) => ({ heavy: momentum > 0, centered }),
-    slots: ({ heavy, centered }) => ["square", ...(centered ? ["mean"] : []), ...(heavy ? ["velocity"] : [])],
-    uniforms: ({ rho = 0.9, momentum = 0, epsilon = 1e-7 }) => ({ fresh: averageOf(rho).fresh, momentum, epsilon }),
-    wgsl: ({ heavy, centered }) => /* wgsl */ `
+export const rmspropStep = defineUpdate<RmspropOptions>({
+  name: "rmsprop",
+  options: ["rho", "momentum", "epsilon", "centered"],
+  flags: ({ momentum = 0, centered = false }) => ({ heavy: momentum > 0, centered }),
+  slots: ({ heavy, centered }) => ["square", ...(centered ? ["mean"] : []), ...(heavy ? ["velocity"] : [])],
+  uniforms: ({ rho = 0.9, momentum = 0, epsilon = 1e-7 }) => ({ fresh: averageOf(rho).fresh, momentum, epsilon }),
+  wgsl: ({ heavy, centered }) => /* wgsl */ `
     fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
       let v = moved(square[i], gradient * gradient, u.fresh);
       square[i] = v;
@@ -35,7 +35,5 @@ export const rmspropStep = defineUpdate<RmspropOptions>(
       ${heavy ? "shift += u.momentum * velocity[i]; velocity[i] = shift;" : ""}
       return parameter - rate * shift;
     }`,
-    flops: 10,
-  },
-  ["rho", "momentum", "epsilon", "centered"],
-);
+  flops: 10,
+});

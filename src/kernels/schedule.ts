@@ -91,7 +91,7 @@ export type Schedule = Plain | Warmup;
 interface Formula<S> {
   /** By name; those of `wholeNumbers` are u32. */
   readonly uniforms: (schedule: S) => Readonly<Record<string, number>>;
-  /** The rate as an expression in `t: u32`, or a function body that returns it. */
+  /** Body of a function of `t: u32` that returns the rate. */
   readonly wgsl: string;
   readonly value: (schedule: S, t: number) => number;
 }
@@ -182,7 +182,7 @@ const sourceOf = ({ kind, plateau }: Constants) => /* wgsl */ `${WAVE}
     fn rateOf(t: u32) -> f32 { ${formulas[kind as Plain["kind"]].wgsl} }
     fn run(i: u32) {
       let t = step[0];
-      let climb = u.start_ + (1.0 - u.start_) * f32(t + 1u) / f32(u.warm);
+      let climb = u.start_ + (1.0 - u.start_) * f32(t + 1u) / f32(max(u.warm, 1u));
       let factor = select(1.0, climb, t < u.warm);
       store_rate(0u, rateOf(max(t, u.warm) - u.warm) * factor${plateau === true ? " * plateau[0]" : ""});
     }`;

@@ -15,18 +15,16 @@ export interface SgdOptions extends UpdateOptions {
 }
 
 /** Slots: `velocity`, if there is momentum. */
-export const sgdStep = defineUpdate<SgdOptions>(
-  {
-    name: "sgd",
-    flags: ({ momentum = 0, nesterov = false }) => ({ heavy: momentum > 0, nesterov }),
-    slots: ({ heavy }) => (heavy ? ["velocity"] : []),
-    uniforms: ({ momentum = 0 }) => ({ momentum }),
-    wgsl: ({ heavy, nesterov }) => /* wgsl */ `
+export const sgdStep = defineUpdate<SgdOptions>({
+  name: "sgd",
+  options: ["momentum", "nesterov"],
+  flags: ({ momentum = 0, nesterov = false }) => ({ heavy: momentum > 0, nesterov }),
+  slots: ({ heavy }) => (heavy ? ["velocity"] : []),
+  uniforms: ({ momentum = 0 }) => ({ momentum }),
+  wgsl: ({ heavy, nesterov }) => /* wgsl */ `
     fn update(i: u32, parameter: f32v, gradient: f32v, rate: f32) -> f32v {
       ${heavy ? "let v = u.momentum * velocity[i] + gradient; velocity[i] = v;" : "let v = gradient;"}
       return parameter - rate * ${heavy && nesterov ? "(gradient + u.momentum * v)" : "v"};
     }`,
-    flops: 6,
-  },
-  ["momentum", "nesterov"],
-);
+  flops: 6,
+});
