@@ -60,6 +60,7 @@ try {
     expect(importsOfBundle() === "dynamic-import h5wasm", importsOfBundle()),
   );
   check("a missing webgpu is explained", () => expect(refusal().includes("npm install webgpu"), refusal()));
+  check("a missing h5wasm is explained", () => expect(kerasRefusal().includes("npm install h5wasm"), kerasRefusal()));
   check("a program runs on an adapter and ends", () => expect(runOnAdapter().trim() === "true 64", "it learns"));
   check("its types are found and hold", typeCheck);
   check("trama --help", () =>
@@ -135,6 +136,12 @@ function importsOfBundle() {
 
 function refusal() {
   const program = `import { openDevice } from "trama"; await openDevice().catch((error) => console.log(error.message));`;
+  return node("--input-type=module", "--eval", program);
+}
+
+function kerasRefusal() {
+  const hdf5 = "Uint8Array.of(0x89, 0x48, 0x44, 0x46)";
+  const program = `import { openWeights } from "trama"; await openWeights(${hdf5}).catch((error) => console.log(error.message));`;
   return node("--input-type=module", "--eval", program);
 }
 

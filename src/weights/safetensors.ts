@@ -85,8 +85,8 @@ export async function openSafetensors(stream: ByteStream): Promise<WeightsFile> 
 }
 
 /**
- * Writes a file: its header, then the bytes of each tensor, which are not copied.
- * @param tensors in any order; they are stored as given.
+ * Writes a file: its header, then the bytes of each tensor, which are not copied. Those of wide elements come first, so
+ * that every tensor is aligned for readers that map the file into memory; otherwise they are stored in the order given.
  * @throws {FormatError} for a name that occurs twice or is `__metadata__`, and for bytes that do not fit shape and dtype.
  */
 export function encodeSafetensors(
@@ -95,8 +95,9 @@ export function encodeSafetensors(
 ): Uint8Array[] {
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set(METADATA_KEY, metadata);
+  const sorted = tensors.toSorted((a, b) => STORED_BYTES[b.dtype] - STORED_BYTES[a.dtype]);
   let offset = 0;
-  for (const { name, dtype, shape, bytes } of tensors) {
+  for (const { name, dtype, shape, bytes } of sorted) {
     if (name === METADATA_KEY || header.has(name)) {
       throw fault("safetensors", name, "a name of its own", "one that is taken");
     }
@@ -104,7 +105,7 @@ export function encodeSafetensors(
     header.set(name, { dtype, shape, data_offsets: [offset, offset + bytes.length] });
     offset += bytes.length;
   }
-  return [encodeHeader(header), ...tensors.map(({ bytes }) => bytes)];
+  return [encodeHeader(header), ...sorted.map(({ bytes }) => bytes)];
 }
 
 function encodeHeader(header: ReadonlyMap<string, unknown>): Uint8Array {

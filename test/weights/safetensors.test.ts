@@ -65,6 +65,11 @@ safetensors("what is written is read again, bit for bit", () => {
       for (const tensor of tensors) {
         const { bytes, ...rest } = read.tensors.get(tensor.name)!;
         assert.equal({ ...rest, bytes: [...bytes] }, { ...tensor, bytes: [...tensor.bytes] });
+        assert.is(
+          bytes.byteOffset % elementBytes[tensor.dtype as keyof typeof elementBytes],
+          0,
+          "elements are aligned",
+        );
       }
       assert.is(read.tensors.size, tensors.length);
     }),
