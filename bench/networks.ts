@@ -54,6 +54,9 @@ export function holdModel(model: Model, hold: Hold): Model {
   return model;
 }
 
+/** Nothing but the step itself. */
+const PLAIN = { augmentation: null, mix: null, precision: "f32", clipNorm: null, accumulate: 1, ema: null } as const;
+
 export interface TrainingSetup {
   readonly state: TrainingState;
   /** The step that `fit` compiles. */
@@ -64,9 +67,9 @@ export interface TrainingSetup {
 export function trainingSetup(device: Device, network: NetworkName, hold: Hold = keep): TrainingSetup {
   const model = holdModel(build(device, architectureOf(network), { input: IMAGE }), hold);
   const optimizer = adam();
-  const settings = { optimizer, loss: crossEntropy(), seed: model.seed, augmentation: null, mix: null };
+  const settings = { ...PLAIN, optimizer, loss: crossEntropy(), seed: model.seed };
   const data = upload(device, batchOfGarments(), hold);
-  const state = createState(model, optimizer, BATCH, hold);
+  const state = createState(model, settings, BATCH, hold);
   device.write(
     state.order,
     Uint32Array.from({ length: BATCH }, (_, index) => index),

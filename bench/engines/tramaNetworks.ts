@@ -2,7 +2,6 @@
 import { collectRows, softmax } from "../../src/kernels/index.ts";
 import { build } from "../../src/nn/index.ts";
 import { Inference } from "../../src/train/evaluate.ts";
-import { upload } from "../../src/train/residentDataset.ts";
 import type { Contender, Loaded } from "../engine.ts";
 import {
   architectureOf,
@@ -51,16 +50,19 @@ export async function loadPrediction({ device }: Trama): Promise<Loaded> {
   const holder = new Holder();
   const model = holdModel(build(device, architectureOf("ConvNet"), { input: IMAGE }), holder.hold);
   const { images, labels, count, origin } = batchOfGarments();
-  const data = upload(device, { images, labels, shape: IMAGE, count, origin }, holder.hold);
   const results = holder.hold(device.zeros([BATCH, CLASSES]));
   return {
     async start(): Promise<Contender> {
-      const inference = await Inference.compile(model, data, BATCH, holder.hold, (logits, _, place) =>
-        collectRows(softmax(logits), place, results),
+      const inference = await Inference.compile(
+        model,
+        { images, labels, shape: IMAGE, count, origin },
+        BATCH,
+        holder.hold,
+        (logits, _, place) => collectRows(softmax(logits), place, results),
       );
       return {
         run(times) {
-          for (let turn = 0; turn < times; turn++) inference.run();
+          for (let turn = 0; turn < times; turn++) inference.submit();
         },
         values: () => results.read(),
         dispose() {

@@ -12,6 +12,8 @@ export type ImageSource = ImageDataset | ImageStream;
 
 export interface BatchSource {
   readonly data: ResidentDataset;
+  /** Whether all images are on the device from the beginning. */
+  readonly resident: boolean;
   /** What `order` on the GPU must hold for an epoch whose images come in this order. */
   begin(order: Uint32Array<ArrayBuffer>, signal: AbortSignal | null): Uint32Array<ArrayBuffer>;
   /** Sees to it that the image at `position` of the epoch is on the GPU; returns the first position that is not. */
@@ -31,7 +33,7 @@ export function batchSource(
 
 function resident(device: Device, dataset: UploadableImages, hold: Hold): BatchSource {
   const data = upload(device, dataset, hold);
-  return { data, begin: (order) => order, reach: async () => dataset.count };
+  return { data, resident: true, begin: (order) => order, reach: async () => dataset.count };
 }
 
 /** Bytes of a window: seconds of work for the GPU, and little of its memory. */
@@ -69,6 +71,7 @@ function streamed(device: Device, stream: ImageStream, batchSize: number, hold: 
   };
   return {
     data: { pixels, labels, imageShape: shape, count },
+    resident: false,
     begin(epochOrder, abort) {
       [order, signal, loaded, ahead] = [epochOrder, abort, -1, null];
       return Uint32Array.from(

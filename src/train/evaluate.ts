@@ -100,8 +100,15 @@ export class Inference {
     return new Inference(model, source, size, cursor, programs);
   }
 
-  /** Runs over all images. Results are where `visit` put them. */
+  /** Runs over all images of a data set that is on the device. Results are where `visit` puts them. */
+  submit(): void {
+    this.#model.device.write(this.#cursor, new Uint32Array(1));
+    for (const { program, times } of this.#programs) program.run([], times);
+  }
+
+  /** `submit` for any source: a stream's images are brought to the device on the way. */
   async run(): Promise<void> {
+    if (this.#source.resident) return this.submit();
     this.#model.device.write(this.#cursor, new Uint32Array(1));
     this.#source.begin(identity(this.#source.data.count), null);
     let done = 0;

@@ -12,6 +12,7 @@ import type { Callback, TrainingResult } from "./callback.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkBatchSize } from "./evaluate.ts";
 import { checkDataset } from "./residentDataset.ts";
+import type { Precision } from "./trainingStep.ts";
 import { TrainingRun } from "./trainingRun.ts";
 
 export interface FitOptions {
@@ -27,6 +28,14 @@ export interface FitOptions {
   readonly augmentation?: Augmentation | null;
   /** Mixes training images and their labels in pairs. Default: none. */
   readonly mix?: MixOptions | null;
+  /** `mixed`: activations and weights in half precision, sums and parameters in full. Default: `f32`. */
+  readonly precision?: Precision;
+  /** Bound on the norm of all gradients together. Default: none. */
+  readonly clipNorm?: number | null;
+  /** Batches to an update, for batches that do not fit into memory. Default: 1. */
+  readonly accumulate?: number;
+  /** Decay of a moving average of the parameters, which is what is judged and kept: 0.999. Default: none. */
+  readonly ema?: number | null;
   /** Images to judge by after each epoch: a data set, or the share of the training images to set aside. Default: none. */
   readonly validation?: ImageSource | number;
   /** Of the order of images, of dropout and of the split. Default: the model's seed. */
@@ -69,6 +78,8 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
     batchSize = 128,
     optimizer = adam(),
     loss = crossEntropy(),
+    precision = "f32",
+    accumulate = 1,
     seed = model.seed,
     shuffle = true,
     callbacks = [],
@@ -77,6 +88,9 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
     throw new OptionError({ where: "fit", expected: "at least one epoch", got: String(epochs) });
   }
   checkBatchSize("fit", batchSize);
+  if (!Number.isInteger(accumulate) || accumulate < 1) {
+    throw new OptionError({ where: "fit", expected: "accumulate: at least one batch", got: String(accumulate) });
+  }
   const { training, validation } = split(dataset, options.validation ?? null, seed);
   checkDataset("fit", model, training);
   if (validation) checkDataset("fit, validation", model, validation);
@@ -88,6 +102,10 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
     loss,
     augmentation: options.augmentation ?? null,
     mix: options.mix ?? null,
+    precision: checkPrecision(model, precision),
+    clipNorm: options.clipNorm ?? null,
+    accumulate,
+    ema: options.ema ?? null,
     seed,
     shuffle,
     callbacks,
@@ -104,6 +122,10 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
       loss: loss.name,
       augmentation: (options.augmentation ?? null) as Json,
       mix: (options.mix ?? null) as Json,
+      precision,
+      clipNorm: options.clipNorm ?? null,
+      accumulate,
+      ema: options.ema ?? null,
       images: training.count,
       data: fingerprintOf(training),
       parameters: model.parameters.map(
@@ -111,6 +133,14 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
       ),
     },
   };
+}
+
+function checkPrecision({ device }: Model, precision: Precision): Precision {
+  if (precision !== "f32" && precision !== "mixed") {
+    throw new OptionError({ where: "fit", expected: 'precision "f32" or "mixed"', got: JSON.stringify(precision) });
+  }
+  if (precision === "mixed") device.checkDtype("fit, precision", "f16");
+  return precision;
 }
 
 /** A number that changes with any label, and with any pixel that is in memory (FNV-1a). */

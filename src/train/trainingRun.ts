@@ -17,6 +17,7 @@ import { checkSettings, requireTensor, type Checkpoint, type RememberedCallback 
 import { asEvaluation, Evaluator, type Evaluation } from "./evaluate.ts";
 import type { FitSettings } from "./fit.ts";
 import type { Hold } from "./residentDataset.ts";
+import { compileParts, type Part } from "./parts.ts";
 import { createState, readState, writeState, type TrainingState } from "./trainingState.ts";
 import { compileStep } from "./trainingStep.ts";
 
@@ -25,12 +26,6 @@ const ORDER_STREAM = 1 << 24;
 
 /** Seconds of work in one submit: long enough to cost nothing, short enough for a lively progress line. */
 const SECONDS_PER_SUBMIT = 0.15;
-
-/** Steps of one kind: all full batches of an epoch, or the one smaller batch at its end. */
-interface Part {
-  readonly program: Program<null>;
-  readonly steps: number;
-}
 
 /** Steps under way: the totals that will be read after them, and how many of the epoch will be done. */
 interface Submit {
@@ -64,6 +59,9 @@ export class TrainingRun implements Training {
   readonly #warnings: string[] = [];
   /** Parameters as they were when the last good epoch ended. */
   #lastGood: Snapshot | null = null;
+  /** What is being learnt, while its moving average stands in its place; empty otherwise. */
+  #learning: readonly Tensor[] = [];
+  #aside: readonly Tensor[] | null = null;
   #parametersOf: number | null = null;
   #epoch = 0;
   /** Steps of the epoch that were submitted, and of all epochs. */
@@ -103,24 +101,16 @@ export class TrainingRun implements Training {
   static async prepare(model: Model, settings: FitSettings, hold: Hold): Promise<TrainingRun> {
     const began = performance.now();
     const { device } = model;
-    const { training, validation, batchSize, optimizer } = settings;
+    const { training, validation, batchSize } = settings;
     const source = batchSource(device, training, batchSize, hold);
     const { data } = source;
-    const state = createState(model, optimizer, data.count, hold);
-    const full = Math.floor(data.count / batchSize);
-    const rest = data.count - full * batchSize;
-    const { order, cursor } = state;
-    const places = [{ order, cursor, rows: batchSize, stride: batchSize, batches: full }];
-    const last = { order, cursor, rows: rest, stride: batchSize, batches: 1, offset: full * batchSize };
-    const compiled = await Promise.all(
-      (rest > 0 ? [...places, last] : places).map(async (place) => ({
-        program: await compileStep(model, data, state, place, settings),
-        steps: place.batches,
-      })),
+    const state = createState(model, settings, data.count, hold);
+    const parts = await compileParts(batchSize, data.count, settings.accumulate, ({ phase, ...place }) =>
+      compileStep(model, data, state, { ...place, order: state.order, cursor: state.cursor }, settings, phase),
     );
     const evaluator = validation ? await Evaluator.compile(model, validation, hold) : null;
     const preparing = (performance.now() - began) / 1000;
-    return new TrainingRun(model, settings, state, source, compiled, evaluator, hold, preparing);
+    return new TrainingRun(model, settings, state, source, parts, evaluator, hold, preparing);
   }
 
   async train(): Promise<TrainingResult> {
@@ -130,13 +120,14 @@ export class TrainingRun implements Training {
     this.#began = performance.now();
     this.#lastGood = this.snapshot();
     while (this.#epoch < epochs && this.#stopped === "completed") await this.#trainEpoch();
+    if (this.#parametersOf === null) this.#showAverage();
     const result = this.#result();
     await this.#tell((callback) => callback.onEnd?.(result, this));
     return this.#result();
   }
 
   dispose(): void {
-    for (const { program } of this.#parts) program.dispose();
+    for (const program of new Set(this.#parts.map((part) => part.program))) program.dispose();
     this.#evaluator?.dispose();
   }
 
@@ -178,6 +169,8 @@ export class TrainingRun implements Training {
   restore(snapshot: Snapshot): void {
     const { copies } = snapshot as StoredSnapshot;
     this.model.chunks.forEach(({ values }, index) => copyInto(copies[index]!, values));
+    for (const { values, average } of this.#state.learnt) if (average) copyInto(values, average);
+    this.#learning = [];
     this.#parametersOf = snapshot.epoch;
   }
 
@@ -189,7 +182,7 @@ export class TrainingRun implements Training {
     });
     const copies = callbacks.flatMap((callback) => keptBy(callback).flatMap(snapshotTensors(callback)));
     // Read before anything else is submitted: all of it belongs to the same step.
-    const reading = readState(this.model, this.#state, copies);
+    const reading = readState(this.model, this.#state, this.#learning, copies);
     const record = {
       settings,
       epoch: this.#epoch,
@@ -201,6 +194,23 @@ export class TrainingRun implements Training {
       callbacks: Object.fromEntries(remembered),
     };
     return { record, tensors: await reading };
+  }
+
+  /** Puts the moving average, where there is one, in place of what is being learnt: it is what is judged and kept. */
+  #showAverage(): void {
+    const { learnt } = this.#state;
+    if (this.#learning.length > 0 || !learnt.some(({ average }) => average)) return;
+    this.#aside ??= learnt.map(({ values }) => this.#hold(this.model.device.zeros(values.shape)));
+    this.#learning = this.#aside;
+    learnt.forEach(({ values, average }, index) => {
+      copyInto(values, this.#learning[index]!);
+      copyInto(average!, values);
+    });
+  }
+
+  #hideAverage(): void {
+    this.#learning.forEach((learning, index) => copyInto(learning, this.#state.learnt[index]!.values));
+    this.#learning = [];
   }
 
   /** Goes on where a checkpoint was made. */
@@ -271,6 +281,7 @@ export class TrainingRun implements Training {
       this.#stepOfEpoch = 0;
     }
     await this.#tell((callback) => callback.onEpochEnd?.(result, this));
+    this.#hideAverage();
     if (this.#aborted && this.#epoch < this.#settings.epochs) this.#end("interrupted", null);
   }
 
@@ -287,6 +298,7 @@ export class TrainingRun implements Training {
     const learningRate = this.#rateAfter(this.#stepsDone - 1);
     this.#trainingSeconds += (performance.now() - began) / 1000;
     this.#rowsTrained += Math.min(count, (this.#stepOfEpoch - first) * this.#settings.batchSize);
+    this.#showAverage();
     const sound = this.#stepOfEpoch > 0 && Number.isFinite(trained.loss);
     const validation = sound && this.#evaluator ? await this.#evaluator.run() : null;
     const seconds = (performance.now() - began) / 1000;
