@@ -51,6 +51,7 @@ export {
   type PictureSettings,
   type PreparedPicture,
 } from "./picture.ts";
+export { decodePicture, encodePng } from "#images";
 export type { Picture } from "./images.ts";
 export { resample, type ImageSize, type Resampling } from "./resample.ts";
 export {
