@@ -90,40 +90,55 @@ const MAX_LISTED = 6;
  */
 export function planFit(parameters: readonly Wanted[], info: FileInfo, options: FitOptions = {}): FitPlan {
   const { file, tensors, skipped = [] } = info;
-  const { except, flattened = {} } = options;
-  const { convention } = isNameMap(options.map) ? options.map : (info.map ?? keras);
   const sources = sourcesByName(info, options.map);
-  const leftOut = [...tensors.keys()].filter((name) => sources.get(name) === null);
   const byName = placesOf(parameters, sources);
-  const fits = new Map<string, Fit>();
-  const missing: Wanted[] = [];
-  const mismatched: string[] = [];
-  const kept: string[] = [];
+  const sorted = sortParameters(parameters, info, byName, options);
+  const { missing, kept } = sorted;
+  const own = new Set(parameters.map(({ name }) => canonical(name)));
+  const unexpected = [...byName].flatMap(([ours, name]) => (own.has(ours) ? [] : [tensors.get(name)!]));
+  refuseMisfits({ file, wanted: parameters.length, sources, unexpected, ...sorted }, options);
+  const leftOut = [...tensors.keys()].filter((name) => sources.get(name) === null);
+  const replaced = kept.flatMap((name) => byName.get(canonical(name)) ?? []);
+  const fits = new Map(sorted.fits.map((fit) => [fit.source.name, fit]));
+  const report: FitReport = {
+    loaded: sorted.fits.map(({ parameter }) => parameter.name),
+    missing: [...missing.map(({ name }) => name), ...kept],
+    unexpected: unexpected.map(({ name }) => name),
+    reshaped: sorted.fits.flatMap(reshaping),
+    skipped: [...skipped, ...leftOut, ...replaced],
+  };
+  return { fits, report };
+}
+
+interface Sorted {
+  readonly fits: readonly Fit[];
+  readonly missing: readonly Wanted[];
+  /** In words. */
+  readonly mismatched: readonly string[];
+  /** Names of those that are to keep their values. */
+  readonly kept: readonly string[];
+}
+
+/** @param byName the file's names by our canonical ones. */
+function sortParameters(
+  parameters: readonly Wanted[],
+  { tensors, map: ownMap = keras }: FileInfo,
+  byName: ReadonlyMap<string, string>,
+  { map, except, flattened = {} }: FitOptions,
+): Sorted {
+  const { convention } = isNameMap(map) ? map : ownMap;
+  const sorted = { fits: [] as Fit[], missing: [] as Wanted[], mismatched: [] as string[], kept: [] as string[] };
   for (const parameter of parameters) {
     const { name, shape } = parameter;
     const sourceName = byName.get(canonical(name));
     const source = sourceName === undefined ? undefined : tensors.get(sourceName);
-    byName.delete(canonical(name));
-    if (except?.test(name)) {
-      kept.push(name);
-      if (source !== undefined) leftOut.push(source.name);
-    } else if (source === undefined) missing.push(parameter);
-    else {
-      const view = convention.view(source.shape, shape, flattened[name]);
-      if (view === undefined) mismatched.push(misfit(parameter, source));
-      else fits.set(source.name, { parameter, source, view });
-    }
+    const view = source && convention.view(source.shape, shape, flattened[name]);
+    if (except !== undefined && matches(except, name)) sorted.kept.push(name);
+    else if (source === undefined) sorted.missing.push(parameter);
+    else if (view === undefined) sorted.mismatched.push(misfit(parameter, source));
+    else sorted.fits.push({ parameter, source, view });
   }
-  const unexpected = [...byName.values()].map((name) => tensors.get(name)!);
-  refuseMisfits({ file, wanted: parameters.length, missing, unexpected, mismatched, sources }, options);
-  const report: FitReport = {
-    loaded: [...fits.values()].map(({ parameter }) => parameter.name),
-    missing: [...missing.map(({ name }) => name), ...kept],
-    unexpected: unexpected.map(({ name }) => name),
-    reshaped: [...fits.values()].flatMap(reshaping),
-    skipped: [...skipped, ...leftOut],
-  };
-  return { fits, report };
+  return sorted;
 }
 
 /** The file's names by our canonical ones: those that are equal, then those that differ by containers only. */
@@ -133,10 +148,8 @@ function placesOf(parameters: readonly Wanted[], sources: ReadonlyMap<string, st
   const wanted = parameters.map(({ name }) => canonical(name));
   const known = new Set(wanted);
   const free = wanted.filter((name) => !byName.has(name));
-  for (const [ours, place] of matchNested(
-    free,
-    [...byName.keys()].filter((name) => !known.has(name)),
-  )) {
+  const strangers = [...byName.keys()].filter((name) => !known.has(name));
+  for (const [ours, place] of matchNested(free, strangers)) {
     byName.set(place, byName.get(ours)!);
     byName.delete(ours);
   }
@@ -145,17 +158,15 @@ function placesOf(parameters: readonly Wanted[], sources: ReadonlyMap<string, st
 
 /** The numbers of a tensor in the order of its parameter. */
 export function arranged({ view }: Fit, tensor: StoredTensor, file: string): Float32Array<ArrayBuffer> {
-  const bytes = gather(tensor.bytes, STORED_BYTES[tensor.dtype], view);
-  return floatViewOf({ ...tensor, bytes }, file);
+  const { name, dtype, shape, bytes } = tensor;
+  return floatViewOf({ name, dtype, shape, bytes: gather(bytes, STORED_BYTES[dtype], view) }, file);
 }
 
 /** Writes what `planFit` has found room for, from a file in memory. */
 export function fill(model: Model, { fits }: FitPlan, stored: ReadonlyMap<string, StoredTensor>, file: string): void {
   // All is converted before anything is written, so that a tensor of a wrong dtype leaves the model as it was.
-  writeAll(
-    model,
-    new Map([...fits].map(([name, fit]) => [fit.parameter.name, arranged(fit, stored.get(name)!, file)])),
-  );
+  const values = [...fits].map(([name, fit]) => [fit.parameter.name, arranged(fit, stored.get(name)!, file)] as const);
+  writeAll(model, new Map(values));
 }
 
 /** Writes values by parameters' names. */
@@ -200,12 +211,11 @@ function canonical(name: string): string {
   return name.replace(/(^|\/)depthwise_kernel$/, "$1kernel");
 }
 
-interface Misfits {
+interface Misfits extends Pick<Sorted, "missing" | "mismatched"> {
   readonly file: string;
+  /** Number of parameters. */
   readonly wanted: number;
-  readonly missing: readonly Wanted[];
   readonly unexpected: readonly TensorInfo[];
-  readonly mismatched: readonly string[];
   /** Our names of the file's tensors. */
   readonly sources: ReadonlyMap<string, string | null>;
 }
@@ -235,7 +245,12 @@ function refuseMisfits(misfits: Misfits, { allowMissing = false, allowUnexpected
 }
 
 function allows(allowance: Allowance, name: string): boolean {
-  return typeof allowance === "boolean" ? allowance : allowance.test(name);
+  return typeof allowance === "boolean" ? allowance : matches(allowance, name);
+}
+
+/** `test`, but for the memory that it has of the last match when an expression is global. */
+function matches(pattern: RegExp, name: string): boolean {
+  return name.search(pattern) >= 0;
 }
 
 function misfit({ name, shape }: Wanted, source: TensorInfo): string {

@@ -71,7 +71,7 @@ function rewritten(path: string, rules: readonly NameRule[]): string | undefined
   let ours = path;
   for (const [pattern, replacement] of rules) {
     if (replacement === null) {
-      if (pattern.test(ours)) return undefined;
+      if (ours.search(pattern) >= 0) return undefined;
     } else {
       // TypeScript tells the two forms of `replace` apart only here.
       ours = typeof replacement === "string" ? ours.replace(pattern, replacement) : ours.replace(pattern, replacement);
