@@ -1,5 +1,6 @@
 /** How Trama's sources become JavaScript: shared by the build and by the size budget. */
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { build } from "esbuild";
@@ -50,8 +51,21 @@ const inPages = { ...common, platform: "browser", conditions: ["source"], minify
 
 /** Everything that `entry` needs in a page, in one minified module; an import of Node's would fail here. */
 export function bundleForBrowsers(entry, options = {}) {
-  return build({ ...inPages, entryPoints: [entry], plugins: [beside(/\/formats\/index\.ts$/, WEIGHTS)], ...options });
+  const plugins = [minifyShaders, beside(/\/formats\/index\.ts$/, WEIGHTS)];
+  return build({ ...inPages, entryPoints: [entry], plugins, ...options });
 }
+
+/** Shaders are text to the minifier: their comments and indentation go here. The TypeScript around them loses nothing. */
+const minifyShaders = {
+  name: "minify-shaders",
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\]src[/\\](kernels|tensor)[/\\].*\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const lines = source.split("\n").map((line) => line.replace(/(^|\s)\/\/ [^`]*$/, "").trim());
+      return { contents: lines.filter((line) => line !== "").join("\n"), loader: "ts" };
+    });
+  },
+};
 
 const MAIN = "./trama.browser.js";
 const WEIGHTS = "./trama.weights.js";
