@@ -46,6 +46,10 @@ export async function writeFileAtomic(location: string | URL, _content: FileCont
   throw noFileSystem(location);
 }
 
+export async function appendFile(location: string | URL, _content: Uint8Array): Promise<void> {
+  throw noFileSystem(location);
+}
+
 export async function renameFile(location: string | URL, _to: string | URL): Promise<void> {
   throw noFileSystem(location);
 }
@@ -159,6 +163,7 @@ void ({
   streamFile,
   fileExists,
   writeFileAtomic,
+  appendFile,
   renameFile,
   joinPath,
   environmentVariable,

@@ -1,6 +1,15 @@
 /** Files in Node; see `PlatformFiles`, whose docstrings hold for the functions of the same names here. */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readFile as readBytes, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import {
+  appendFile as appendBytes,
+  mkdir,
+  open,
+  readFile as readBytes,
+  rename,
+  stat,
+  unlink,
+  type FileHandle,
+} from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -89,6 +98,16 @@ export async function writeFileAtomic(location: string | URL, content: FileConte
     throw fileFault(path, "write", cause);
   }
   await flushFolder(dirname(path));
+}
+
+export async function appendFile(location: string | URL, content: Uint8Array): Promise<void> {
+  const path = pathOf(location);
+  try {
+    await makeFolder(dirname(path));
+    await appendBytes(path, content);
+  } catch (cause) {
+    throw fileFault(path, "write", cause);
+  }
 }
 
 export async function renameFile(location: string | URL, to: string | URL): Promise<void> {
@@ -210,6 +229,7 @@ void ({
   streamFile,
   fileExists,
   writeFileAtomic,
+  appendFile,
   renameFile,
   joinPath,
   environmentVariable,

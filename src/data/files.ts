@@ -79,6 +79,11 @@ export interface PlatformFiles {
    */
   writeFileAtomic(location: string | URL, content: FileContent): Promise<void>;
   /**
+   * Adds bytes to the end of a file, for logs that other programs read meanwhile; a missing file and its folders are made.
+   * @throws {FileError} when it cannot; in a page always.
+   */
+  appendFile(location: string | URL, content: Uint8Array): Promise<void>;
+  /**
    * Gives a file another name in the same folder, at once; a file of that name is replaced.
    * @throws {FileError} when it cannot; in a page always.
    */
