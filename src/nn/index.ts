@@ -9,18 +9,22 @@ export type {
   LayerConfig,
   LayerSummary,
   Parameter,
+  TappedLayer,
 } from "./layer.ts";
 export * from "./layers/index.ts";
 export {
   build,
   learnableRanges,
   Model,
+  outlineOf,
   parametersOf,
   viewsOf,
   type ModelOptions,
+  type Outline,
   type Resize,
   type ParameterChunk,
 } from "./model.ts";
+export { freeze, unfreeze, type FreezeOptions, type FreezeReport, type LayerSelection } from "./freeze.ts";
 export {
   adadelta,
   adagrad,

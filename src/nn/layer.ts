@@ -38,6 +38,14 @@ export interface CallContext {
   readonly training: boolean;
   /** Random numbers of a layer, new at each step. */
   random(layer: number): RandomKey;
+  /** Sees what each layer makes, in the order in which it is made, and returns what goes on in its place. */
+  readonly tap?: (output: Tensor, layer: TappedLayer) => Tensor;
+}
+
+export interface TappedLayer {
+  /** Names from the model's layer inwards: `block/conv2d`. */
+  readonly path: string;
+  readonly kind: string;
 }
 
 export interface Parameter {
@@ -48,6 +56,8 @@ export interface Parameter {
   readonly trainable: boolean;
   /** Left as it is in training. A frozen batch norm normalises with its running statistics. */
   frozen: boolean;
+  /** Still as it was initialised: neither loaded nor trained. Whoever writes values of worth sets it to false. */
+  untrained: boolean;
   readonly initialiser: Initialiser;
   readonly fans: Fans;
   /** Its place on the device; known once the model is built. */
@@ -85,7 +95,7 @@ export class LayerBuilder {
   ): Parameter {
     checkInitialiser(name, initialiser);
     const path = [...this.#path, name].join("/");
-    const parameter = { name: path, shape, initialiser, fans, trainable, frozen: false };
+    const parameter = { name: path, shape, initialiser, fans, trainable, frozen: false, untrained: true };
     this.parameters.push(parameter as Parameter);
     return parameter as Parameter;
   }
@@ -106,7 +116,7 @@ export class LayerBuilder {
       const { output, flops = 0 } = built;
       const depth = this.#path.length - 1;
       this.summaries.splice(position, 0, { name, kind: layer.kind, depth, output, parameters: own, flops });
-      return built;
+      return tappable(built, { path: this.#path.join("/"), kind: layer.kind });
     } catch (error) {
       throw error instanceof TramaError ? inLayer(error, this.#path.join("/")) : error;
     } finally {
@@ -120,6 +130,17 @@ export class LayerBuilder {
     this.#counts.set(path, count + 1);
     return count === 0 ? wanted : `${wanted}_${count}`;
   }
+}
+
+/** The same layer, which shows what it makes to whoever looks on. */
+function tappable(built: BuiltLayer, layer: TappedLayer): BuiltLayer {
+  return {
+    ...built,
+    call(x, context) {
+      const y = built.call(x, context);
+      return context.tap ? context.tap(y, layer) : y;
+    },
+  };
 }
 
 /** The same complaint, naming the layer once. */
