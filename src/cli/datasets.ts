@@ -15,7 +15,7 @@ import { box, fileSize, labelled, wrap } from "./text.ts";
 export function loadData(
   { data, synthetic = false }: DataOptions,
   terminal: Terminal,
-  more: Pick<FashionMnistOptions, "signal" | "syntheticOptions"> = {},
+  more: Pick<FashionMnistOptions, "signal" | "syntheticOptions" | "language"> = {},
 ): Promise<FashionMnist> {
   return loadFashionMnist({
     ...(data === undefined ? {} : { directory: data }),

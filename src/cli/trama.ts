@@ -2,7 +2,7 @@
 /** The command line. Each subcommand is a file of its own; this one puts them together. */
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../weights/index.ts";
-import { addData } from "./data.ts";
+import { addData } from "./data/index.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { EXIT } from "./perform.ts";

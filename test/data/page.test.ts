@@ -103,7 +103,7 @@ test("a chosen folder and files read in pieces", async () => {
     });
     await page.goto(`${origin}/index.html`);
     await page.waitForSelector("body[data-result], body[data-error]", { timeout: 60_000, state: "attached" });
-    const first = await page.evaluate(() => ({ ...document.body.dataset }));
+    const first = await page.evaluate(() => Object.fromEntries(Object.entries(document.body.dataset)));
     assert.is(first["error"], undefined);
     const result = JSON.parse(first["result"]!) as PageResult;
     assert.equal(

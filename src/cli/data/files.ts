@@ -1,29 +1,25 @@
-/** `trama data`: fetch the data set, verify its files, describe what is in it. */
+/** `trama data fetch` and `verify`: the four files of Fashion-MNIST. */
 import type { Command } from "commander";
 import { cacheDirectory, environmentVariable, joinPath, readFile } from "#files";
 import {
   FASHION_FILES,
   findFashionFiles,
-  labelStatistics,
   loadFashionMnist,
-  pixelStatistics,
   readFashionFile,
   type FashionFile,
-  type ImageDataset,
-} from "../data/index.ts";
-import { DataError, TramaError } from "../errors.ts";
-import { introduceData, loadData, showLoading } from "./datasets.ts";
-import { withDataOptions, withOutputOptions, type DataOptions } from "./options.ts";
-import { Incomplete, perform } from "./perform.ts";
-import type { OutputOptions, Terminal } from "./terminal.ts";
-import { count, fileSize, score, table } from "./text.ts";
+} from "../../data/index.ts";
+import { DataError, TramaError } from "../../errors.ts";
+import { showLoading } from "../datasets.ts";
+import { withOutputOptions, type DataOptions } from "../options.ts";
+import { Incomplete, perform } from "../perform.ts";
+import type { OutputOptions, Terminal } from "../terminal.ts";
+import { count, fileSize, table } from "../text.ts";
 
 type Options = DataOptions & OutputOptions;
 
 const FOLDER_OPTION = "folder of the four files (default: TRAMA_DATA, else the cache)";
 
-export function addData(program: Command): void {
-  const data = program.command("data").description("fetch, verify and describe the data set");
+export function addFetch(data: Command): void {
   withOutputOptions(
     data.command("fetch").description("download Fashion-MNIST (31 MB) to the cache, checking its checksums"),
   )
@@ -32,14 +28,12 @@ export function addData(program: Command): void {
       "\nFiles that are there and sound are not downloaded again; a broken download is taken up where it ended.",
     )
     .action((options: Options) => perform(options, fetchData));
+}
+
+export function addVerify(data: Command): void {
   withOutputOptions(data.command("verify").description("check the four files against their published checksums"))
     .option("--data <dir>", FOLDER_OPTION)
     .action((options: Options) => perform(options, (terminal) => verify(options, terminal)));
-  withOutputOptions(
-    withDataOptions(
-      data.command("stats").description("classes, counts and pixel statistics, and where the data comes from"),
-    ),
-  ).action((options: Options) => perform(options, (terminal) => describe(options, terminal)));
 }
 
 async function fetchData(terminal: Terminal): Promise<void> {
@@ -106,51 +100,4 @@ async function judge(file: FashionFile, location: string | undefined): Promise<V
     if (!(error instanceof TramaError)) throw error;
     return { file, location, bytes, fault: error.message };
   }
-}
-
-async function describe(options: Options, terminal: Terminal): Promise<void> {
-  const { train, test } = await loadData(options, terminal);
-  introduceData(
-    train,
-    `${count(train.count)} training and ${count(test.count)} test images of ${train.shape.join(" × ")}`,
-    terminal,
-  );
-  const parts = [describePart(train), describePart(test)];
-  terminal.event("stats", {
-    origin: train.origin,
-    synthetic: train.synthetic,
-    shape: train.shape,
-    classNames: train.classNames,
-    training: parts[0],
-    test: parts[1],
-  });
-  const [training, tested] = parts;
-  const rows = train.classNames.map((name, label) => [
-    String(label),
-    name,
-    count(training?.counts[label] ?? 0),
-    count(tested?.counts[label] ?? 0),
-  ]);
-  const summary = (name: string, pick: (part: Part) => string) => ["", name, ...parts.map(pick)];
-  terminal.result(
-    "",
-    ...table(
-      [
-        ["", terminal.bold("class"), terminal.bold("training"), terminal.bold("test")],
-        ...rows,
-        summary("in all", (part) => count(part.count)),
-        summary("baseline accuracy", (part) => score(part.majorityShare)),
-        summary("mean pixel", (part) => part.pixels.mean.toFixed(4)),
-        summary("standard deviation", (part) => part.pixels.std.toFixed(4)),
-        summary("darkest … brightest", (part) => `${part.pixels.min} … ${part.pixels.max}`),
-      ],
-      "rlrr",
-    ),
-  );
-}
-
-type Part = ReturnType<typeof describePart>;
-
-function describePart(dataset: ImageDataset) {
-  return { count: dataset.count, ...labelStatistics(dataset), pixels: pixelStatistics(dataset) };
 }
