@@ -1,13 +1,14 @@
 /** `trama predict`: what garment is in a picture. */
 import type { Command } from "commander";
-import { TramaError } from "../errors.ts";
+import { FileError, type PreparedPicture } from "../data/index.ts";
+import { FormatError } from "../errors.ts";
 import type { Model } from "../nn/index.ts";
 import { predict } from "../train/index.ts";
 import { describeModel, load } from "../weights/index.ts";
 import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
 import { wholeNumber, withAdapterOption, withOutputOptions, type AdapterOption } from "./options.ts";
 import { Incomplete, perform } from "./perform.ts";
-import { decodePicture, loadDecoder, requirePictureInput, type Picture } from "./pictures.ts";
+import { readPicture, requirePictureInput } from "./pictures.ts";
 import { lastModel, requireNetwork } from "./runs.ts";
 import type { OutputOptions, Terminal } from "./terminal.ts";
 import { count, labelled, table } from "./text.ts";
@@ -69,14 +70,13 @@ export async function decodeAll(
   files: readonly string[],
   input: readonly number[],
   terminal: Terminal,
-): Promise<Map<string, Picture>> {
-  const sharp = await loadDecoder();
-  const pictures = new Map<string, Picture>();
+): Promise<Map<string, PreparedPicture>> {
+  const pictures = new Map<string, PreparedPicture>();
   for (const file of files) {
     try {
-      pictures.set(file, await decodePicture(sharp, file, input));
+      pictures.set(file, await readPicture(file, input));
     } catch (error) {
-      if (!(error instanceof TramaError)) throw error;
+      if (!(error instanceof FormatError || error instanceof FileError)) throw error;
       process.stderr.write(`trama: skipped ${error.message}\n`);
       terminal.event("skipped", { file, message: error.message });
     }
@@ -90,7 +90,7 @@ interface Answer {
   readonly top: readonly { readonly class: string; readonly probability: number }[];
 }
 
-async function classify(model: Model, pictures: ReadonlyMap<string, Picture>, top: number): Promise<Answer[]> {
+async function classify(model: Model, pictures: ReadonlyMap<string, PreparedPicture>, top: number): Promise<Answer[]> {
   const list = [...pictures.values()];
   const { probabilities } = await predict(model, Buffer.concat(list.map(({ pixels }) => pixels)));
   const classes = probabilities.length / list.length;

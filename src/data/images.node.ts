@@ -14,8 +14,9 @@ export async function decodePicture(bytes: Uint8Array, name: string): Promise<Pi
       .toBuffer({ resolveWithObject: true });
     return { pixels: asColour(data, info.channels), shape: [info.height, info.width, 3] };
   } catch (cause) {
-    const got = cause instanceof Error ? cause.message : String(cause);
-    throw undecodable(name, got.replace(/\s*\n\s*/g, " "), cause);
+    // The decoder's later lines repeat the first.
+    const [got = ""] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+    throw undecodable(name, got, cause);
   }
 }
 

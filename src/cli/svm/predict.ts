@@ -1,5 +1,6 @@
 /** `trama svm predict`: what garment is in a picture, as an SVM sees it. */
 import type { Command } from "commander";
+import type { PreparedPicture } from "../../data/index.ts";
 import {
   linearDecisions,
   pipelineFeatures,
@@ -12,7 +13,7 @@ import {
 } from "../../svm/index.ts";
 import { wholeNumber, withOutputOptions } from "../options.ts";
 import { Incomplete, perform } from "../perform.ts";
-import { requirePictureInput, type Picture } from "../pictures.ts";
+import { requirePictureInput } from "../pictures.ts";
 import { decodeAll } from "../predict.ts";
 import { lastModel } from "../runs.ts";
 import type { OutputOptions, Terminal } from "../terminal.ts";
@@ -77,7 +78,7 @@ interface Answer {
 
 async function classify(
   { pipeline, classNames }: SvmFile,
-  pictures: ReadonlyMap<string, Picture>,
+  pictures: ReadonlyMap<string, PreparedPicture>,
   { top, workers }: PredictOptions,
 ): Promise<Answer[]> {
   const list = [...pictures.values()];
