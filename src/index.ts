@@ -26,7 +26,7 @@ export {
   syntheticGarments,
   takeImages,
 } from "./data/index.ts";
-export type { FashionMnist, FashionMnistOptions, ImageDataset } from "./data/index.ts";
+export type { FashionMnist, FashionMnistOptions, ImageBatch, ImageDataset, ImageStream } from "./data/index.ts";
 export {
   describeModel,
   load,

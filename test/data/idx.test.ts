@@ -33,8 +33,8 @@ const arrays: fc.Arbitrary<IdxArray> = fc
     return { type, shape, data: constructors[type].from(values) };
   });
 
-/** The types that idx-data knows, too. */
-const shared = arrays.filter(({ type }) => ["uint8", "int32", "float32"].includes(type));
+/** What idx-data can do, too: it knows three types, and writes no more than 1,024 values (1.1.0 counts on from there wrongly). */
+const shared = arrays.filter(({ type, data }) => ["uint8", "int32", "float32"].includes(type) && data.length <= 1024);
 
 /** A header by the format's definition, written without the code under test. */
 function header(code: number, shape: readonly number[]): number[] {
