@@ -1,5 +1,5 @@
 /** A model: layers built for one input shape, with their parameters on a device. */
-import { ShapeError } from "../errors.ts";
+import { DeviceError, ShapeError } from "../errors.ts";
 import { checkNormalisation, type Normalisation } from "../kernels/index.ts";
 import {
   BINDING_ALIGNMENT,
@@ -8,6 +8,7 @@ import {
   formatShape,
   keep,
   RandomStream,
+  scope,
   sizeOf,
   Tensor,
 } from "../tensor/index.ts";
@@ -97,9 +98,11 @@ export class Model {
 
   /** Sets every parameter to its initial value under the model's seed. */
   initialise(): void {
-    this.parameters.forEach(({ shape, initialiser, fans, tensor }, index) => {
+    this.parameters.forEach((parameter, index) => {
+      const { shape, initialiser, fans, tensor } = parameter;
       const random = new RandomStream(this.seed, INITIAL_STREAM + index);
       this.device.write(tensor, initialValues(initialiser, shape, random, fans));
+      parameter.untrained = true;
     });
   }
 
@@ -116,16 +119,39 @@ export class Model {
   }
 }
 
-/** Builds a model: checks every layer's shapes, and puts its parameters on the device. */
+/**
+ * Builds a model: checks every layer's shapes, and puts its parameters on the device.
+ * @throws {ShapeError} where an input does not fit its layer. @throws {DeviceError} for a model that is too large for the
+ * device; nothing of it stays allocated.
+ */
 export function build(device: Device, architecture: Layer, options: ModelOptions): Model {
   return new Model(device, architecture, options);
 }
 
-/** Names and shapes of the parameters that a model of these layers has; needs no device, and allocates nothing. */
-export function parametersOf(architecture: Layer, input: Shape): readonly Pick<Parameter, "name" | "shape">[] {
+/** What a model of these layers would be made of. */
+export interface Outline {
+  readonly output: Shape;
+  /** In the order in which layers compute. */
+  readonly parameters: readonly Pick<Parameter, "name" | "shape" | "trainable">[];
+  readonly summaries: readonly LayerSummary[];
+  /** Bytes of the parameters on a device, and of those that training changes, which gradients and moments take as well. */
+  readonly bytes: number;
+  readonly trainableBytes: number;
+}
+
+/** Checks every layer's shapes and says what a model would be made of; needs no device, and allocates nothing. */
+export function outlineOf(architecture: Layer, input: Shape): Outline {
   const builder = new LayerBuilder();
-  architecture.build(input, builder);
-  return builder.parameters;
+  const { output } = architecture.build(input, builder);
+  const { parameters, summaries } = builder;
+  const trainable = parameters.filter((parameter) => parameter.trainable);
+  const bytes = (of: readonly Parameter[]) => roomOfAll(of) * bytesPerElement("f32");
+  return { output, parameters, summaries, bytes: bytes(parameters), trainableBytes: bytes(trainable) };
+}
+
+/** Names and shapes of the parameters that a model of these layers has; needs no device, and allocates nothing. */
+export function parametersOf(architecture: Layer, input: Shape): Outline["parameters"] {
+  return outlineOf(architecture, input).parameters;
 }
 
 /** Flat buffers for parameters, each as large as one binding allows. What cannot be learnt has its own. */
@@ -135,6 +161,7 @@ function layOut(device: Device, parameters: readonly Parameter[]): ParameterChun
   for (const trainable of [true, false]) {
     let used = Number.POSITIVE_INFINITY;
     for (const parameter of parameters.filter((each) => each.trainable === trainable)) {
+      if (roomOf(parameter) > limit) throw tooLarge(parameter, limit);
       if (used + roomOf(parameter) > limit) {
         groups.push([]);
         used = 0;
@@ -143,7 +170,38 @@ function layOut(device: Device, parameters: readonly Parameter[]): ParameterChun
       used += roomOf(parameter);
     }
   }
-  return groups.map((group) => placeIn(keep(device.zeros([roomOfAll(group)])), group));
+  const flat = scope(device, () => allocate(device, groups.map(roomOfAll)));
+  return groups.map((group, index) => placeIn(keep(flat[index]!), group));
+}
+
+function allocate(device: Device, sizes: readonly number[]): Tensor[] {
+  try {
+    return sizes.map((size) => device.zeros([size]));
+  } catch (cause) {
+    if (!(cause instanceof DeviceError)) throw cause;
+    const bytes = sizes.reduce((sum, size) => sum + size, 0) * bytesPerElement("f32");
+    const got = `${inMegabytes(bytes)} of parameters (${cause.message})`;
+    const advice = "use a smaller model, or raise openDevice({ memoryBudget })";
+    throw new DeviceError(
+      { where: "model", expected: "a model that this device has room for", got, advice },
+      { cause },
+    );
+  }
+}
+
+function tooLarge({ name, shape }: Parameter, limit: number): DeviceError {
+  const bytes = bytesPerElement("f32");
+  return new DeviceError({
+    where: `parameter "${name}"`,
+    expected: `at most ${inMegabytes(limit * bytes)} in one tensor on this adapter`,
+    got: `${formatShape(shape)}, ${inMegabytes(sizeOf(shape) * bytes)}`,
+    advice: "use a smaller input, a smaller layer, or an adapter with larger bindings",
+  });
+}
+
+/** As people read it: `411.0 MB`, of a million bytes. */
+function inMegabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** Elements that a parameter takes in a flat buffer. */

@@ -45,6 +45,8 @@ export interface FitOptions {
   readonly callbacks?: readonly Callback[];
   /** Stops training after the current step; what was learnt is kept. */
   readonly signal?: AbortSignal;
+  /** Whether layers may be frozen that were neither loaded nor trained; a mistake, unless they are random on purpose. */
+  readonly allowUntrainedFrozen?: boolean;
   /** Goes on from a checkpoint of the same training: on the same adapter, with the bits of an uninterrupted run. */
   readonly resume?: Checkpoint | null;
 }
@@ -55,7 +57,9 @@ export async function fit(model: Model, dataset: ImageSource, options: FitOption
   return holding(async (hold) => {
     const run = await TrainingRun.prepare(model, settings, hold);
     try {
-      return await run.train();
+      const result = await run.train();
+      for (const parameter of model.parameters) parameter.untrained &&= parameter.frozen && !options.resume;
+      return result;
     } finally {
       run.dispose();
     }
@@ -63,7 +67,7 @@ export async function fit(model: Model, dataset: ImageSource, options: FitOption
 }
 
 /** Options with every default filled in. */
-export type FitSettings = Required<Omit<FitOptions, "validation" | "signal">> & {
+export type FitSettings = Required<Omit<FitOptions, "validation" | "signal" | "allowUntrainedFrozen">> & {
   readonly training: ImageSource;
   readonly validation: ImageSource | null;
   readonly signal: AbortSignal | null;
@@ -91,6 +95,7 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
   if (!Number.isInteger(accumulate) || accumulate < 1) {
     throw new OptionError({ where: "fit", expected: "accumulate: at least one batch", got: String(accumulate) });
   }
+  if (!options.resume && !options.allowUntrainedFrozen) checkFrozen(model);
   const { training, validation } = split(dataset, options.validation ?? null, seed);
   checkDataset("fit", model, training);
   if (validation) checkDataset("fit, validation", model, validation);
@@ -133,6 +138,18 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
       ),
     },
   };
+}
+
+/** Frozen layers that know nothing make noise of their input for good. A checkpoint brings the values of all layers. */
+function checkFrozen({ parameters }: Model): void {
+  const untrained = parameters.filter(({ frozen, untrained: isNew }) => frozen && isNew);
+  if (untrained.length === 0) return;
+  throw new OptionError({
+    where: "fit",
+    expected: "frozen layers that were loaded or trained before",
+    got: `${untrained.length} frozen parameters with initial values: ${untrained[0]!.name}${untrained.length > 1 ? ", …" : ""}`,
+    advice: "call loadWeights first, unfreeze them, or say allowUntrainedFrozen: true",
+  });
 }
 
 function checkPrecision({ device }: Model, precision: Precision): Precision {

@@ -171,9 +171,11 @@ export function fill(model: Model, { fits }: FitPlan, stored: ReadonlyMap<string
 
 /** Writes values by parameters' names. */
 export function writeAll(model: Model, values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
-  for (const { name, tensor } of model.parameters) {
-    const own = values.get(name);
-    if (own !== undefined) model.device.write(tensor, own);
+  for (const parameter of model.parameters) {
+    const own = values.get(parameter.name);
+    if (own === undefined) continue;
+    model.device.write(parameter.tensor, own);
+    parameter.untrained = false;
   }
 }
 
