@@ -17,6 +17,11 @@ export function checkBias(where: string, columns: number, { bias }: EpilogueOpti
   throw new ShapeError({ where, expected: `a bias of shape [${columns}]`, got: formatShape(bias.shape) });
 }
 
+/** What an operation's options say of bias and activation. */
+export function finishOf({ bias, activation }: EpilogueOptions): EpilogueOptions {
+  return { ...(bias && { bias }), ...(activation && { activation }) };
+}
+
 /** The activation as an element-wise program on the result. */
 export function activationProgram({ activation }: EpilogueOptions): MapProgram {
   if (!activation) return IDENTITY;

@@ -25,6 +25,8 @@ export interface Direction {
   readonly kernel: number;
   readonly stride: number;
   readonly dilation: number;
+  /** Pixels that a dilated window covers. */
+  readonly span: number;
   readonly before: number;
   readonly after: number;
   readonly output: number;
@@ -43,27 +45,93 @@ export function windowGeometry(
   kernel: Pair,
   options: WindowOptions,
 ): [Direction, Direction] {
+  const { padding = "valid", ceilMode = false } = options;
+  return directions(where, image, kernel, options, (window, input, axis) => {
+    const { span, stride } = window;
+    const [before, after] = resolvePadding(where, padding, axis, input, span, stride);
+    const output = countWindows(input, before, after, span, stride, ceilMode);
+    if (output < 1) throw tooSmall(where, image, span - before - after, axis);
+    return { ...window, input, before, after, output };
+  });
+}
+
+export interface TransposedOptions extends Omit<WindowOptions, "ceilMode"> {
+  /**
+   * With explicit padding: rows and columns added at the bottom and right, where the stride leaves open what size the
+   * other image had. Less than the stride or the dilation. Default: 0.
+   */
+  readonly outputPadding?: number | readonly [number, number];
+}
+
+/**
+ * The same for a transposed convolution of `image`: the convolution whose adjoint it is, from the finer image (`input`) to
+ * the given one (`output`). `after` may be below 0: rows that no window reaches.
+ */
+export function transposedGeometry(
+  where: string,
+  image: Shape,
+  kernel: Pair,
+  options: TransposedOptions,
+): [Direction, Direction] {
+  const { padding = "valid", outputPadding } = options;
+  return directions(where, image, kernel, options, (window, output, axis) => {
+    const { span, stride, dilation } = window;
+    const [before, cut] = resolvePadding(where, padding, axis, output * stride, span, stride);
+    const open =
+      typeof padding === "string" && outputPadding === undefined
+        ? Math.max(0, stride - span)
+        : checkOutputPadding(where, padding, outputPadding ?? 0, axis, Math.max(stride, dilation));
+    const input = (output - 1) * stride + span - before - cut + open;
+    if (input < 1) throw tooSmall(where, image, Math.ceil((before + cut - open - span + 1) / stride) + 1, axis);
+    return { ...window, input, before, after: cut - open, output };
+  });
+}
+
+type Window = Pick<Direction, "kernel" | "stride" | "dilation" | "span">;
+
+/** Checks what both directions have in common, and completes each by `complete(window, extent of the image, axis)`. */
+function directions(
+  where: string,
+  image: Shape,
+  kernel: Pair,
+  options: Pick<WindowOptions, "stride" | "dilation">,
+  complete: (window: Window, extent: number, axis: 0 | 1) => Direction,
+): [Direction, Direction] {
   checkImages(where, image);
   const sizes = pair(where, "kernel size", kernel);
   const strides = pair(where, "stride", options.stride ?? 1);
   const dilations = pair(where, "dilation", options.dilation ?? 1);
-  const padding = options.padding ?? "valid";
-  const direction = (axis: 0 | 1): Direction => {
-    const [input, size, stride, dilation] = [image[axis + 1]!, sizes[axis], strides[axis], dilations[axis]];
+  const direction = (axis: 0 | 1) => {
+    const [size, stride, dilation] = [sizes[axis], strides[axis], dilations[axis]];
     const span = (size - 1) * dilation + 1;
-    const [before, after] = resolvePadding(where, padding, axis, input, span, stride);
-    const output = countWindows(input, before, after, span, stride, options.ceilMode ?? false);
-    if (output < 1) {
-      throw new ShapeError({
-        where,
-        expected: `an image of at least ${span - before - after} pixels ${axis === 0 ? "high" : "wide"}`,
-        got: formatShape(image),
-        advice: "use a smaller window or more padding",
-      });
-    }
-    return { input, kernel: size, stride, dilation, before, after, output };
+    return complete({ kernel: size, stride, dilation, span }, image[axis + 1]!, axis);
   };
   return [direction(0), direction(1)];
+}
+
+function tooSmall(where: string, image: Shape, least: number, axis: 0 | 1): ShapeError {
+  return new ShapeError({
+    where,
+    expected: `an image of at least ${least} pixels ${axis === 0 ? "high" : "wide"}`,
+    got: formatShape(image),
+    advice: "use a smaller window or more padding",
+  });
+}
+
+function checkOutputPadding(
+  where: string,
+  padding: PaddingOption,
+  value: number | readonly [number, number],
+  axis: 0 | 1,
+  limit: number,
+): number {
+  const extra = typeof value === "number" ? value : value[axis];
+  if (typeof padding !== "string" && Number.isInteger(extra) && extra >= 0 && extra < limit) return extra;
+  throw new OptionError({
+    where,
+    expected: `an output padding of whole numbers below ${limit}, with explicit padding`,
+    got: `${JSON.stringify(value)}, with ${JSON.stringify(padding)}`,
+  });
 }
 
 /** PyTorch's rule: in ceil mode a window beyond the last whole one must begin in the image or in the padding before it. */

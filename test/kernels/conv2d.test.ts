@@ -18,6 +18,7 @@ interface Case {
   readonly stride: reference.Pair;
   readonly dilation: reference.Pair;
   readonly padding: Padding;
+  readonly groups: number;
   readonly channels: number;
   readonly filters: number;
   readonly bias: boolean;
@@ -39,6 +40,7 @@ const general = {
     { weight: 1, arbitrary: pair(1, 2) },
   ),
   padding: fc.oneof(fc.constantFrom<Padding[]>("same", "valid"), fc.tuple(sides, sides)),
+  groups: fc.constant(1),
   channels: fc.constantFrom(1, 3, 4, 8, 33),
   filters: fc.constantFrom(1, 3, 4, 8, 33),
   bias: fc.boolean(),
@@ -59,9 +61,9 @@ function explicit({ padding, image, kernel, stride, dilation }: Case): reference
 }
 
 function options(drawn: Case, inputs: readonly Nd[]): reference.ConvOptions {
-  const { stride, dilation, bias, activation } = drawn;
+  const { stride, dilation, groups, bias, activation } = drawn;
   const fused = activation === null ? {} : { activation: elementwise.unary[activation] };
-  return { stride, dilation, padding: explicit(drawn), ...(bias ? { bias: inputs[2]! } : {}), ...fused };
+  return { stride, dilation, groups, padding: explicit(drawn), ...(bias ? { bias: inputs[2]! } : {}), ...fused };
 }
 
 function gradients([x, w]: readonly Nd[], dy: Nd, chosen: reference.ConvOptions): Nd[] {
@@ -74,14 +76,14 @@ const check: OpCheck<Case> = {
   heavy: true,
   numRuns: 28,
   deep: 2,
-  arguments: ({ batch, image, kernel, channels, filters, bias, seed }) => [
+  arguments: ({ batch, image, kernel, groups, channels, filters, bias, seed }) => [
     generate.values([batch, ...image, channels], seed),
-    generate.values([...kernel, channels, filters], seed + 1),
+    generate.values([...kernel, channels / groups, filters], seed + 1),
     ...(bias ? [generate.values([filters], seed + 2)] : []),
   ],
-  op: ([x, w, b], { stride, dilation, padding, activation }) => {
+  op: ([x, w, b], { stride, dilation, padding, groups, activation }) => {
     const fused: Pick<ConvOptions, "activation"> = activation === null ? {} : { activation };
-    return conv2d(x!, w!, { stride, dilation, padding, ...(b ? { bias: b } : {}), ...fused });
+    return conv2d(x!, w!, { stride, dilation, padding, groups, ...(b ? { bias: b } : {}), ...fused });
   },
   reference: (inputs, drawn) => reference.conv2d(inputs[0]!, inputs[1]!, options(drawn, inputs)),
   gradients: (inputs, dy, drawn) => gradients(inputs, dy, options(drawn, inputs)),
@@ -96,6 +98,43 @@ const check: OpCheck<Case> = {
 };
 
 checkOp(tests, "conv2d", check);
+
+/** Groups, channels and filters: in vectors of four and not, and groups of one channel, which are a depthwise convolution. */
+const inGroups = [
+  [2, 8, 16],
+  [2, 6, 10],
+  [4, 16, 8],
+  [5, 5, 10],
+] as const;
+
+checkOp(tests, "conv2d in groups", {
+  ...check,
+  cases: fc
+    .tuple(
+      fc.record({ ...general, kernel: pair(1, 3), activation: fc.constantFrom(null, "relu" as const) }),
+      fc.constantFrom(...inGroups),
+    )
+    .map(([drawn, [groups, channels, filters]]) => fitted({ ...drawn, groups, channels, filters })),
+  numRuns: 16,
+  deep: 1,
+});
+
+/** A filter of one pixel is a matmul of rows, and its gradients too. */
+checkOp(tests, "conv2d, pointwise", {
+  ...check,
+  cases: fc.record({
+    ...general,
+    kernel: pair(1),
+    stride: pair(1, 1, 2),
+    dilation: pair(1),
+    padding: fc.constantFrom<Padding>("same", "valid"),
+    channels: fc.constantFrom(8, 33),
+    filters: fc.constantFrom(8, 33),
+  }),
+  numRuns: 8,
+  deep: 1,
+});
+
 /** Channels as networks have them, and their neighbours that fill no lane vector. */
 const layers = [
   [1, 32],

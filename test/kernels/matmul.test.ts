@@ -3,13 +3,15 @@ import { matmul } from "../../src/kernels/index.ts";
 import * as elementwise from "../reference/elementwise.ts";
 import * as generate from "../reference/generate.ts";
 import * as reference from "../reference/matmul.ts";
-import { absolute, type Nd } from "../reference/nd.ts";
+import { absolute, size, type Nd } from "../reference/nd.ts";
 import { deviceSuite } from "../tensor/device.ts";
 import { checkOp, type OpCheck } from "./check.ts";
 
 const tests = deviceSuite("matmul");
 
 interface Case {
+  /** Axes before the last two, of a and of b. */
+  readonly batches: readonly [a: readonly number[], b: readonly number[]];
   readonly m: number;
   readonly k: number;
   readonly n: number;
@@ -34,7 +36,9 @@ function gradients([a, b]: readonly Nd[], dy: Nd, chosen: reference.MatmulOption
  * Sizes around the tails of subgroups, lane vectors and tiles. All three come from one short list, because the gradients
  * exchange their roles, and each new combination is a kernel to compile.
  */
+const single = fc.constant<Case["batches"]>([[], []]);
 const cases: fc.Arbitrary<Case> = fc.record({
+  batches: single,
   m: fc.constantFrom(1, 5, 8, 33, 130),
   k: fc.constantFrom(1, 5, 8, 33),
   n: fc.constantFrom(1, 5, 8, 33),
@@ -50,9 +54,9 @@ const check: OpCheck<Case> = {
   heavy: true,
   numRuns: 20,
   deep: 2,
-  arguments: ({ m, k, n, transposeA, transposeB, bias, seed }) => [
-    generate.values(transposeA ? [k, m] : [m, k], seed),
-    generate.values(transposeB ? [n, k] : [k, n], seed + 1),
+  arguments: ({ batches: [a, b], m, k, n, transposeA, transposeB, bias, seed }) => [
+    generate.values([...a, ...(transposeA ? [k, m] : [m, k])], seed),
+    generate.values([...b, ...(transposeB ? [n, k] : [k, n])], seed + 1),
     ...(bias ? [generate.values([n], seed + 2)] : []),
   ],
   op: ([a, b, c], { transposeA, transposeB, activation }) =>
@@ -70,13 +74,14 @@ const check: OpCheck<Case> = {
     const plain = options({ ...drawn, activation: null }, sizes);
     return [reference.matmul(sizes[0]!, sizes[1]!, plain), ...gradients(sizes, absolute(dy), plain)];
   },
-  terms: ({ m, k, n }) => Math.max(m, k, n),
+  terms: ({ batches, m, k, n }) => size(batches.flat()) * Math.max(m, k, n),
 };
 
 checkOp(tests, "matmul", check);
 checkOp(tests, "matmul, long inside: the gradient of b is split and added", {
   ...check,
   cases: fc.record({
+    batches: single,
     m: fc.constantFrom(300, 2051),
     k: fc.constantFrom(5, 33),
     n: fc.constantFrom(3, 8),
@@ -93,6 +98,7 @@ checkOp(tests, "matmul, long inside: the gradient of b is split and added", {
 checkOp(tests, "matmul, large", {
   ...check,
   cases: fc.record({
+    batches: single,
     m: fc.constantFrom(130, 515),
     k: fc.constantFrom(162, 260),
     n: fc.constantFrom(68, 100),
@@ -103,6 +109,53 @@ checkOp(tests, "matmul, large", {
     seed: generate.seed,
   }),
   numRuns: 4,
+  deep: 1,
+});
+
+/** As many of both, one matrix for all, and axes that broadcast one by one. */
+const batches = [
+  [[3], [3]],
+  [[2, 3], []],
+  [[], [3]],
+  [[4, 1], [3]],
+  [[1], [2, 2]],
+  [
+    [2, 1, 2],
+    [3, 1],
+  ],
+] as const;
+
+checkOp(tests, "matmul, batched", {
+  ...check,
+  cases: fc.record({
+    batches: fc.constantFrom<Case["batches"][]>(...batches),
+    m: fc.constantFrom(1, 5, 8),
+    k: fc.constantFrom(5, 8),
+    n: fc.constantFrom(5, 8),
+    transposeA: fc.boolean(),
+    transposeB: fc.boolean(),
+    bias: fc.boolean(),
+    activation: fc.constantFrom(null, "relu" as const),
+    seed: generate.seed,
+  }),
+  numRuns: 40,
+  deep: 2,
+});
+/** Rows of many matrices that meet one b, and whose gradient is split and added. */
+checkOp(tests, "matmul, a batch of rows", {
+  ...check,
+  cases: fc.record({
+    batches: fc.constant<Case["batches"]>([[6, 40], []]),
+    m: fc.constant(5),
+    k: fc.constant(33),
+    n: fc.constant(8),
+    transposeA: fc.constant(false),
+    transposeB: fc.boolean(),
+    bias: fc.constant(true),
+    activation: fc.constant("relu" as const),
+    seed: generate.seed,
+  }),
+  numRuns: 2,
   deep: 1,
 });
 

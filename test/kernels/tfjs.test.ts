@@ -10,12 +10,14 @@ import {
   batchNorm,
   batchNormInference,
   conv2d,
+  depthwiseConv2d,
   layerNorm,
   matmul,
   maxPool2d,
   mul,
   softmaxCrossEntropy,
   sum,
+  transposedConv2d,
 } from "../../src/kernels/index.ts";
 import { valueAndGradients, type Tensor } from "../../src/tensor/index.ts";
 import { assertClose } from "../reference/compare.ts";
@@ -87,6 +89,36 @@ tests("conv2d", async () => {
   }, 15); // prettier-ignore
 });
 
+tests("depthwiseConv2d", async () => {
+  const cases = fc.record({
+    ...window,
+    size: fc.constantFrom<[number, number]>([3, 3], [2, 5]),
+    stride: fc.constantFrom(1, 2), // TensorFlow.js knows no others here
+    multiplier: fc.constantFrom(1, 1, 2),
+  });
+  await generate.forAll(cases, (drawn) => {
+    const { batch, image, channels, size, multiplier, stride, padding, seed } = drawn;
+    const inputs = [generate.values([batch, ...image, channels], seed), generate.values([...size, channels, multiplier], seed + 1)];
+    return same("depthwiseConv2d", drawn, inputs,
+      ([x, w]) => depthwiseConv2d(x!, w!, { stride, padding }),
+      ([x, w]) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding));
+  }, 10); // prettier-ignore
+});
+
+tests("transposedConv2d", async () => {
+  const cases = fc.record({ ...window, filters: fc.constantFrom(1, 5, 8) });
+  await generate.forAll(cases, (drawn) => {
+    const { batch, image, channels, size, filters, stride, padding, seed } = drawn;
+    const inputs = [generate.values([batch, ...image, channels], seed), generate.values([...size, filters, channels], seed + 1)];
+    // TensorFlow.js takes the output's size as it is told: here Keras' rule for "same" and "valid".
+    const [height, width] = ([0, 1] as const).map((axis) =>
+      image[axis] * stride[axis] + (padding === "same" ? 0 : Math.max(0, size[axis] - stride[axis]))) as [number, number];
+    return same("transposedConv2d", drawn, inputs,
+      ([x, w]) => transposedConv2d(x!, w!, { stride, padding }),
+      ([x, w]) => tf.conv2dTranspose(x as tf.Tensor4D, w as tf.Tensor4D, [batch, height, width, filters], stride, padding));
+  }, 15); // prettier-ignore
+});
+
 tests("maxPool2d and averagePool2d", async () => {
   await generate.forAll(fc.record(window), async (drawn) => {
     const { batch, image, channels, size, stride, padding, seed } = drawn;
@@ -111,6 +143,20 @@ tests("matmul", async () => {
   await generate.forAll(cases, (drawn) => {
     const { m, k, n, transposeA, transposeB, seed } = drawn;
     const inputs = [generate.values(transposeA ? [k, m] : [m, k], seed), generate.values(transposeB ? [n, k] : [k, n], seed + 1)];
+    return same("matmul", drawn, inputs, ([a, b]) => matmul(a!, b!, drawn), ([a, b]) => tf.matMul(a!, b!, transposeA, transposeB));
+  }, 15); // prettier-ignore
+});
+
+tests("matmul, batched", async () => {
+  const cases = fc.record({
+    batch: fc.constantFrom([3], [2, 3]), // where axes broadcast, TensorFlow.js has no gradient
+    transposeA: fc.boolean(),
+    transposeB: fc.boolean(),
+    seed: generate.seed,
+  });
+  await generate.forAll(cases, (drawn) => {
+    const { batch, transposeA, transposeB, seed } = drawn;
+    const inputs = [generate.values([...batch, ...(transposeA ? [5, 8] : [8, 5])], seed), generate.values([...batch, ...(transposeB ? [4, 5] : [5, 4])], seed + 1)];
     return same("matmul", drawn, inputs, ([a, b]) => matmul(a!, b!, drawn), ([a, b]) => tf.matMul(a!, b!, transposeA, transposeB));
   }, 15); // prettier-ignore
 });

@@ -13,6 +13,7 @@
 import { defineKernel, type Width } from "../../tensor/index.ts";
 import { each } from "../wgslText.ts";
 import { contractionUniforms, filterGradientUniforms } from "./geometry.ts";
+import { PHASES } from "./phases.ts";
 
 export interface SubgroupBlock {
   /** The side that lanes run along. */
@@ -27,7 +28,8 @@ export interface SubgroupBlock {
 
 interface Constants extends SubgroupBlock {
   readonly bounded: boolean;
-  readonly fractional: boolean;
+  readonly phased: boolean;
+  readonly many: boolean;
   readonly biased: boolean;
 }
 
@@ -45,7 +47,7 @@ export const subgroupContraction = defineKernel({
   grid: "groups",
   workgroup: (constants) => constants["lanes"] as number,
   wgsl: (constants) => contractionSource(constants as unknown as Constants),
-  flops: (_, u) => 2 * u.m * u.n * u.taps * u.channels,
+  flops: (_, u) => 2 * u.m * u.n * u.taps * u.channels * u.matrices,
 });
 
 export const subgroupFilterGradient = defineKernel({
@@ -57,61 +59,75 @@ export const subgroupFilterGradient = defineKernel({
   grid: "groups",
   workgroup: (constants) => constants["lanes"] as number,
   wgsl: (constants) => filterGradientSource(constants as unknown as Constants),
-  flops: (_, u) => 2 * u.rows * u.n * u.lines * u.ow,
+  flops: (_, u) => 2 * u.rows * u.n * u.lines * u.ow * u.matrices,
 });
 
-function contractionSource({ bounded, fractional, biased, ...block }: Constants): string {
+function contractionSource({ bounded, phased, many, biased, ...block }: Constants): string {
   const { lanes, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
-  // Without padding or division a tap moves every place by the same distance.
+  const inMatrix = (stride: string) => (many ? ` + matrix * u.${stride}` : "");
+  // Without padding a tap moves every place by the same distance.
   const place = (q: number) =>
-    bounded || fractional ? boundedPlace(q, fractional) : `var at${q} = origin${q} + tapY * u.xRow + tapX * u.xColumn;`;
+    bounded ? boundedPlace(q) : `var at${q} = origin${q} + tapY * u.xRow + tapX * u.xColumn;`;
+  const load = (q: number) => (bounded ? `select(0.0, x[at${q}], inside${q})` : `x[at${q}]`);
   return /* wgsl */ `
+${phased ? PHASES : ""}
 fn run(group: vec3u, lane: u32) {
   let firstRow = group.x * ${rows}u; let firstColumn = group.y * ${columns}u;
+  ${phased ? PHASE_OF_GROUP : many ? "let matrix = group.z;" : ""}
   ${each(
     ofX,
     (q) => /* wgsl */ `
   let m${q} = min(firstRow + ${q * lanes}u + lane, u.m - 1u);
-  let p${q} = m${q} % u.pixels; let image${q} = (m${q} / u.pixels) * u.xBatch;
+  let p${q} = m${q} % u.pixels; let image${q} = (m${q} / u.pixels) * u.xBatch${inMatrix("xMatrix")};
   let y${q} = (p${q} / u.ow) * u.stepY; let x${q} = (p${q} % u.ow) * u.stepX;
   let origin${q} = image${q} + y${q} * u.xRow + x${q} * u.xColumn;`,
   )}
   ${each(ofW, (t) => `let column${t} = min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u) * u.wColumn;`)}
-  ${accumulators(block, biased)}
-  for (var tap = 0u; tap < u.taps; tap++) {
-    let tapY = (tap / u.kw) * u.tapY - u.padY; let tapX = (tap % u.kw) * u.tapX - u.padX; // u32 wraps: below 0 is ≥ h
+  ${accumulators(block, (column) => (biased ? `bias[(${column}${inMatrix("biasMatrix")}) / ${width}u]` : "f32v()"))}
+  for (var tap = 0u; tap < ${phased ? "along.taps * across.taps" : "u.taps"}; tap++) {
+    ${phased ? PHASE_TAP : EVERY_TAP}
     ${each(ofX, place)}
-    var row = tap * u.wTap;
+    var row = filterTap * u.wTap${inMatrix("wMatrix")};
     for (var k = 0u; k < u.channels; k++) {
       ${each(ofW, (t) => `let b${t} = w[(row + column${t}) / ${width}u];`)}
-      ${each(ofX, (q) => (bounded || fractional ? `let a${q} = select(0.0, x[at${q}], inside${q});` : `let a${q} = x[at${q}];`))}
+      ${each(ofX, (q) => `let a${q} = ${load(q)};`)}
       ${multiplyAdd(block)}
       row += u.wChannel;
       ${each(ofX, (q) => `at${q} += u.xChannel;`, " ")}
     }
   }
-  ${storeBlock(block, { store: "store_c", rowLimit: "u.m", rowOffset: "0u" })}
+  ${storeBlock(block, {
+    store: "store_c",
+    row: (m) => (phased ? `resultRow(${m}, phase)` : m),
+    rowLimit: phased ? "0xffffffffu" : "u.m",
+    at: `row * u.cRow${inMatrix("cMatrix")}`,
+  })}
 }`;
 }
 
+const PHASE_OF_GROUP = `let matrix = group.z / (u.phasesY * u.phasesX); let phase = group.z % (u.phasesY * u.phasesX);
+  let along = phaseY(phase); let across = phaseX(phase);`;
+
+const PHASE_TAP = `let r = tap / across.taps; let q = tap % across.taps;
+    let filterTap = (along.first + r * u.everyY) * u.kw + across.first + q * u.everyX;
+    let tapY = r * u.tapY + along.shift; let tapX = q * u.tapX + across.shift; // u32 wraps: below 0 is ≥ h`;
+
+const EVERY_TAP = `let filterTap = tap;
+    let tapY = (tap / u.kw) * u.tapY - u.padY; let tapX = (tap % u.kw) * u.tapX - u.padX; // u32 wraps: below 0 is ≥ h`;
+
 /** Where a lane finds the value of its row for this tap, and whether it lies inside x. */
-function boundedPlace(q: number, fractional: boolean): string {
-  if (!fractional) {
-    return /* wgsl */ `
+function boundedPlace(q: number): string {
+  return /* wgsl */ `
     let iy${q} = y${q} + tapY; let ix${q} = x${q} + tapX;
     let inside${q} = iy${q} < u.h && ix${q} < u.w;
     var at${q} = select(0u, image${q} + iy${q} * u.xRow + ix${q} * u.xColumn, inside${q});`;
-  }
-  return /* wgsl */ `
-    let iy${q} = (y${q} + tapY) / u.divisorY; let ix${q} = (x${q} + tapX) / u.divisorX;
-    let inside${q} = iy${q} < u.h && ix${q} < u.w && iy${q} * u.divisorY == y${q} + tapY && ix${q} * u.divisorX == x${q} + tapX;
-    var at${q} = select(0u, image${q} + iy${q} * u.xRow + ix${q} * u.xColumn, inside${q});`;
 }
 
-function filterGradientSource({ bounded, ...block }: Constants): string {
+function filterGradientSource({ bounded, many, ...block }: Constants): string {
   const { lanes, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
+  const inMatrix = (stride: string) => (many ? ` + matrix * u.${stride}` : "");
   const load = (q: number) =>
     bounded
       ? `let inside${q} = y + tapY${q} < u.h && column + tapX${q} < u.w; let a${q} = select(0.0, x[select(0u, at + place${q}, inside${q})], inside${q});`
@@ -119,6 +135,7 @@ function filterGradientSource({ bounded, ...block }: Constants): string {
   return /* wgsl */ `
 fn run(group: vec3u, lane: u32) {
   let firstRow = group.x * ${rows}u; let firstColumn = group.y * ${columns}u;
+  ${many ? "let matrix = group.z % u.matrices; let split = group.z / u.matrices;" : "let split = group.z;"}
   ${each(
     ofX,
     (q) => /* wgsl */ `
@@ -127,35 +144,43 @@ fn run(group: vec3u, lane: u32) {
   let place${q} = tapY${q} * u.xRow + tapX${q} * u.xColumn + r${q} % u.channels;`,
   )}
   ${each(ofW, (t) => `let column${t} = min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u);`)}
-  ${accumulators(block, false)}
-  let last = min((group.z + 1u) * u.linesPerSplit, u.lines);
-  for (var line = group.z * u.linesPerSplit; line < last; line++) {
+  ${accumulators(block, () => "f32v()")}
+  let last = min((split + 1u) * u.linesPerSplit, u.lines);
+  for (var line = split * u.linesPerSplit; line < last; line++) {
     let y = (line % u.oh) * u.stepY;
-    var at = (line / u.oh) * u.xBatch + y * u.xRow;
-    var pixel = line * u.ow * u.n;
+    var at = (line / u.oh) * u.xBatch + y * u.xRow${inMatrix("xMatrix")};
+    var pixel = line * u.ow * u.dyRow${inMatrix("dyMatrix")};
     var column = 0u;
     for (var ox = 0u; ox < u.ow; ox++) {
       ${each(ofW, (t) => `let b${t} = dy[(pixel + column${t}) / ${width}u];`)}
       ${each(ofX, load)}
       ${multiplyAdd(block)}
-      pixel += u.n; column += u.stepX; at += u.stepX * u.xColumn;
+      pixel += u.dyRow; column += u.stepX; at += u.stepX * u.xColumn;
     }
   }
-  ${storeBlock(block, { store: "store_dw", rowLimit: "u.rows", rowOffset: "group.z * u.rows" })}
+  ${storeBlock(block, {
+    store: "store_dw",
+    row: (r) => r,
+    rowLimit: "u.rows",
+    at: `split * u.dwSplit + row * u.dwRow${inMatrix("dwMatrix")}`,
+  })}
 }`;
 }
 
-/** Sums of the block, from zero or the bias: `s<row>_<load of w>` along columns, `s<column>_<load of x>` along rows. */
-function accumulators(block: SubgroupBlock, biased: boolean): string {
+/**
+ * Sums of the block, which begin at `first(column)`: `s<row>_<load of w>` along columns, `s<column>_<load of x>` along
+ * rows.
+ */
+function accumulators(block: SubgroupBlock, first: (column: string) => string): string {
   const { along, lanes, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
   if (along === "columns") {
-    const place = (t: number) => `min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u) / ${width}u`;
-    const begin = each(ofW, (t) => `let begin${t} = ${biased ? `bias[${place(t)}]` : "f32v()"};`);
+    const column = (t: number) => `min(firstColumn + (lane + ${t * lanes}u) * ${width}u, u.n - ${width}u)`;
+    const begin = each(ofW, (t) => `let begin${t} = ${first(column(t))};`);
     return `${begin} ${each(rows, (i) => each(ofW, (t) => `var s${i}_${t} = begin${t};`, " "))}`;
   }
-  const place = (t: number) => `min(firstColumn + ${t * width}u, u.n - ${width}u) / ${width}u`;
-  const begin = each(columns / width, (t) => `let begin${t} = ${biased ? `bias[${place(t)}]` : "f32v()"};`);
+  const column = (t: number) => `min(firstColumn + ${t * width}u, u.n - ${width}u)`;
+  const begin = each(columns / width, (t) => `let begin${t} = ${first(column(t))};`);
   const part = (i: number) => (width === 4 ? `begin${Math.floor(i / 4)}[${i % 4}]` : `begin${i}`);
   return `${begin} ${each(columns, (i) => each(ofX, (q) => `var s${i}_${q} = ${part(i)};`, " "))}`;
 }
@@ -180,25 +205,27 @@ function multiplyAdd(block: SubgroupBlock): string {
 
 interface StorePlace {
   readonly store: string;
-  /** Rows of the whole result, and rows of the output before it, as WGSL. */
+  /** WGSL: the row of the output that row m of the result goes to, what such rows lie below, and where one starts. */
+  readonly row: (m: string) => string;
   readonly rowLimit: string;
-  readonly rowOffset: string;
+  readonly at: string;
 }
 
-function storeBlock(block: SubgroupBlock, { store, rowLimit, rowOffset }: StorePlace): string {
+function storeBlock(block: SubgroupBlock, { store, row, rowLimit, at }: StorePlace): string {
   const { along, lanes, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
   const put = (column: string, value: string) =>
-    `if (${column} < u.n) { ${store}(((${rowOffset} + row) * u.n + ${column}) / ${width}u, ${value}); }`;
+    `if (${column} < u.n) { ${store}((${at} + ${column}) / ${width}u, ${value}); }`;
+  const inRow = (m: string, stores: string) => `{ let row = ${row(m)}; if (row < ${rowLimit}) { ${stores} } }`;
   if (along === "columns") {
     const spans = (i: number) =>
       each(ofW, (t) => put(`firstColumn + (lane + ${t * lanes}u) * ${width}u`, `s${i}_${t}`));
-    return each(rows, (i) => `if (firstRow + ${i}u < ${rowLimit}) { let row = firstRow + ${i}u; ${spans(i)} }`);
+    return each(rows, (i) => inRow(`firstRow + ${i}u`, spans(i)));
   }
   const value = (t: number, q: number) => `f32v(${each(width, (z) => `s${t * width + z}_${q}`, ", ")})`;
   return each(ofX, (q) => {
     const stores = each(columns / width, (t) => put(`firstColumn + ${t * width}u`, value(t, q)));
-    return `if (firstRow + ${q * lanes}u + lane < ${rowLimit}) { let row = firstRow + ${q * lanes}u + lane; ${stores} }`;
+    return inRow(`firstRow + ${q * lanes}u + lane`, stores);
   });
 }
 
@@ -216,8 +243,17 @@ const BROADCAST_COLUMNS = [4, 8, 16, 28, 32] as const;
 const LIGHT_SUMS = 64;
 const SHORT_WORK = 4e6;
 
-/** The block for a result of `rows` × `n` with `inner` products a sum that does the whole work in the least time. */
-export function chooseBlock(rows: number, n: number, inner: number, lanes: number, width: Width): SubgroupBlock {
+/** Extents of one product: of its result, and of the sums. */
+export interface Extents {
+  readonly rows: number;
+  readonly n: number;
+  readonly inner: number;
+  /** How many such products there are. */
+  readonly matrices: number;
+}
+
+/** The block that does the whole work in the least time. */
+export function chooseBlock({ rows, n, inner, matrices }: Extents, lanes: number, width: Width): SubgroupBlock {
   const span = lanes * width;
   const shapes: SubgroupBlock[] = [
     ...BROADCAST_ROWS.flatMap((broadcast): SubgroupBlock[] => [
@@ -226,7 +262,7 @@ export function chooseBlock(rows: number, n: number, inner: number, lanes: numbe
     ]),
     ...BROADCAST_COLUMNS.map((columns): SubgroupBlock => ({ along: "rows", lanes, rows: 8 * lanes, columns, width })),
   ];
-  const short = 2 * rows * n * inner < SHORT_WORK;
+  const short = 2 * rows * n * inner * matrices < SHORT_WORK;
   const allowed = short ? shapes.filter((block) => sumsOf(block) <= LIGHT_SUMS) : shapes;
   const time = (block: SubgroupBlock) => Math.ceil(rows / block.rows) * Math.ceil(n / block.columns) * stepTime(block);
   return allowed.reduce((best, block) => (time(block) < time(best) ? block : best));

@@ -11,6 +11,7 @@
 import { defineKernel, type Width } from "../../tensor/index.ts";
 import { each } from "../wgslText.ts";
 import { contractionUniforms, filterGradientUniforms } from "./geometry.ts";
+import { PHASES } from "./phases.ts";
 
 /** Rows and columns of the result that a workgroup owns. */
 export const TILE = 64;
@@ -24,8 +25,8 @@ export const tiledContraction = defineKernel({
   uniforms: contractionUniforms,
   grid: "groups",
   workgroup: INVOCATIONS,
-  wgsl: ({ width, fractional, biased }) => contractionSource(width as Width, fractional === true, biased === true),
-  flops: (_, u) => 2 * u.m * u.n * u.taps * u.channels,
+  wgsl: ({ width, phased, biased }) => contractionSource(width as Width, phased === true, biased === true),
+  flops: (_, u) => 2 * u.m * u.n * u.taps * u.channels * u.matrices,
 });
 
 export const tiledFilterGradient = defineKernel({
@@ -36,97 +37,133 @@ export const tiledFilterGradient = defineKernel({
   grid: "groups",
   workgroup: INVOCATIONS,
   wgsl: ({ width }) => filterGradientSource(width as Width),
-  flops: (_, u) => 2 * u.rows * u.n * u.lines * u.ow,
+  flops: (_, u) => 2 * u.rows * u.n * u.lines * u.ow * u.matrices,
 });
 
-function contractionSource(width: Width, fractional: boolean, biased: boolean): string {
-  const divide = (name: string, divisor: string) => (fractional ? `${name} / ${divisor}` : name);
-  const divides = fractional ? " && iy * u.divisorY == numeratorY && ix * u.divisorX == numeratorX" : "";
+function contractionSource(width: Width, phased: boolean, biased: boolean): string {
   return /* wgsl */ `
-fn left(m: u32, inner: u32, end: u32) -> f32 {
+${phased ? PHASES : ""}
+${phased ? PHASED_PART : "struct Part { matrix: u32 }\nfn partOf(z: u32) -> Part { return Part(z); }"}
+
+fn left(part: Part, m: u32, inner: u32, end: u32) -> f32 {
   let tap = inner / u.channels; let p = m % u.pixels;
-  let numeratorY = (p / u.ow) * u.stepY + (tap / u.kw) * u.tapY - u.padY; // u32 wraps: below 0 is ≥ h
-  let numeratorX = (p % u.ow) * u.stepX + (tap % u.kw) * u.tapX - u.padX;
-  let iy = ${divide("numeratorY", "u.divisorY")}; let ix = ${divide("numeratorX", "u.divisorX")};
-  let inside = m < u.m && inner < end && iy < u.h && ix < u.w${divides};
-  let at = (m / u.pixels) * u.xBatch + iy * u.xRow + ix * u.xColumn + (inner % u.channels) * u.xChannel;
+  ${phased ? PHASE_TAP : EVERY_TAP}
+  let iy = (p / u.ow) * u.stepY + tapY; let ix = (p % u.ow) * u.stepX + tapX;
+  let inside = m < u.m && inner < end && iy < u.h && ix < u.w;
+  let pixel = (m / u.pixels) * u.xBatch + iy * u.xRow + ix * u.xColumn;
+  let at = part.matrix * u.xMatrix + pixel + (inner % u.channels) * u.xChannel;
   return select(0.0, x[select(0u, at, inside)], inside);
 }
 
-fn right(inner: u32, n: u32, end: u32) -> f32 {
+fn right(part: Part, inner: u32, n: u32, end: u32) -> f32 {
+  let tap = inner / u.channels;
+  ${phased ? PHASE_FILTER_TAP : "let filterTap = tap;"}
   let inside = inner < end && n < u.n;
-  let at = (inner / u.channels) * u.wTap + (inner % u.channels) * u.wChannel + n * u.wColumn;
+  let at = part.matrix * u.wMatrix + filterTap * u.wTap + (inner % u.channels) * u.wChannel + n * u.wColumn;
   return select(0.0, w[select(0u, at, inside)], inside);
 }
-${tileProduct({ width, store: "store_c", rows: "u.m", begin: "0u", end: "u.taps * u.channels", offset: "0u", biased })}`;
+${tileProduct({
+  width,
+  store: "store_c",
+  begin: "0u",
+  end: `${phased ? "part.along.taps * part.across.taps" : "u.taps"} * u.channels`,
+  row: (m) => (phased ? `resultRow(${m}, part.phase)` : m),
+  rowLimit: phased ? "0xffffffffu" : "u.m",
+  at: "part.matrix * u.cMatrix + row * u.cRow",
+  first: biased
+    ? `vec4f(${each(4, (z) => `bias[part.matrix * u.biasMatrix + min(column + ${z}u, u.n - 1u)]`, ", ")})`
+    : "vec4f()",
+})}`;
 }
+
+const EVERY_TAP = `let tapY = (tap / u.kw) * u.tapY - u.padY; let tapX = (tap % u.kw) * u.tapX - u.padX; // u32 wraps: below 0 is ≥ h`;
+
+const PHASED_PART = `struct Part { matrix: u32, phase: u32, along: Phase, across: Phase }
+fn partOf(z: u32) -> Part {
+  let phase = z % (u.phasesY * u.phasesX);
+  return Part(z / (u.phasesY * u.phasesX), phase, phaseY(phase), phaseX(phase));
+}`;
+
+const PHASE_TAP = `let r = tap / max(part.across.taps, 1u); let q = tap % max(part.across.taps, 1u);
+  let tapY = r * u.tapY + part.along.shift; let tapX = q * u.tapX + part.across.shift; // u32 wraps: below 0 is ≥ h`;
+
+const PHASE_FILTER_TAP = `let r = tap / max(part.across.taps, 1u); let q = tap % max(part.across.taps, 1u);
+  let filterTap = (part.along.first + r * u.everyY) * u.kw + part.across.first + q * u.everyX;`;
 
 function filterGradientSource(width: Width): string {
   return /* wgsl */ `
-fn left(r: u32, pixel: u32, end: u32) -> f32 {
+struct Part { matrix: u32, split: u32 }
+fn partOf(z: u32) -> Part { return Part(z % u.matrices, z / u.matrices); }
+
+fn left(part: Part, r: u32, pixel: u32, end: u32) -> f32 {
   let tap = r / u.channels; let line = pixel / u.ow;
   let iy = (line % u.oh) * u.stepY + (tap / u.kw) * u.tapY - u.padY; // u32 wraps: below 0 is ≥ h
   let ix = (pixel % u.ow) * u.stepX + (tap % u.kw) * u.tapX - u.padX;
   let inside = r < u.rows && pixel < end && iy < u.h && ix < u.w;
-  let at = (line / u.oh) * u.xBatch + iy * u.xRow + ix * u.xColumn + r % u.channels;
+  let at = part.matrix * u.xMatrix + (line / u.oh) * u.xBatch + iy * u.xRow + ix * u.xColumn + r % u.channels;
   return select(0.0, x[select(0u, at, inside)], inside);
 }
 
-fn right(pixel: u32, n: u32, end: u32) -> f32 {
+fn right(part: Part, pixel: u32, n: u32, end: u32) -> f32 {
   let inside = pixel < end && n < u.n;
-  return select(0.0, dy[select(0u, pixel * u.n + n, inside)], inside);
+  return select(0.0, dy[select(0u, part.matrix * u.dyMatrix + pixel * u.dyRow + n, inside)], inside);
 }
 ${tileProduct({
   width,
   store: "store_dw",
-  rows: "u.rows",
-  begin: "group.z * u.linesPerSplit * u.ow",
-  end: "min((group.z + 1u) * u.linesPerSplit, u.lines) * u.ow",
-  offset: "group.z * u.rows",
-  biased: false,
+  begin: "part.split * u.linesPerSplit * u.ow",
+  end: "min((part.split + 1u) * u.linesPerSplit, u.lines) * u.ow",
+  row: (r) => r,
+  rowLimit: "u.rows",
+  at: "part.split * u.dwSplit + part.matrix * u.dwMatrix + row * u.dwRow",
+  first: "vec4f()",
 })}`;
 }
 
 interface TileProduct {
   readonly width: Width;
   readonly store: string;
-  /** Rows of the result, and how many rows before it in the output, as WGSL. */
-  readonly rows: string;
-  readonly offset: string;
   /** The inner dimension's part, as WGSL. */
   readonly begin: string;
   readonly end: string;
-  /** Whether sums begin at `bias` instead of zero. */
-  readonly biased: boolean;
+  /** WGSL: the row of the output that row m of the result goes to, what such rows lie below, and where one starts. */
+  readonly row: (m: string) => string;
+  readonly rowLimit: string;
+  readonly at: string;
+  /** Four neighbouring sums begin here. */
+  readonly first: string;
 }
 
-/** The tile's loop: `left(row, inner, end)` times `right(inner, column, end)`, summed over inner from begin to end. */
-function tileProduct({ width, store, rows, offset, begin, end, biased }: TileProduct): string {
-  const first = `vec4f(${each(4, (z) => `bias[min(column + ${z}u, u.n - 1u)]`, ", ")})`;
+/**
+ * The tile's loop: `left(part, row, inner, end)` times `right(part, inner, column, end)`, summed over inner from begin to
+ * end. `part` is what `partOf` makes of the grid's third dimension.
+ */
+function tileProduct({ width, store, begin, end, row, rowLimit, at, first }: TileProduct): string {
   const lane = (j: number, q: number) => each(width, (z) => `s${j}[${q * width + z}]`, ", ");
   const stores = (j: number) =>
     each(
       4 / width,
       (q) => /* wgsl */ `
-    if (column + ${q * width}u < u.n) { ${store}(((${offset} + row + ${j}u) * u.n + column) / ${width}u + ${q}u, f32v(${lane(j, q)})); }`,
+    if (column + ${q * width}u < u.n) { ${store}((${at} + column) / ${width}u + ${q}u, f32v(${lane(j, q)})); }`,
     );
   return /* wgsl */ `
 var<workgroup> tileLeft: array<array<f32, ${TILE}>, ${SLICE}>;
 var<workgroup> tileRight: array<array<f32, ${TILE}>, ${SLICE}>;
 
 fn run(group: vec3u, lane: u32) {
-  let r0 = (lane / 16u) * 4u; let row = group.x * ${TILE}u + r0;
+  let part = partOf(group.z);
+  let r0 = (lane / 16u) * 4u; let firstRow = group.x * ${TILE}u + r0;
   let c0 = (lane % 16u) * 4u; let column = group.y * ${TILE}u + c0;
   let end = ${end};
-  let first = ${biased ? first : "vec4f()"};
+  let first = ${first};
   ${each(4, (j) => `var s${j} = first;`, " ")}
   for (var k = ${begin}; k < end; k += ${SLICE}u) {
     ${each(
       (TILE * SLICE) / INVOCATIONS,
       (q) => /* wgsl */ `
     { let z = (lane + ${q * INVOCATIONS}u) / ${TILE}u; let i = (lane + ${q * INVOCATIONS}u) % ${TILE}u;
-      tileLeft[z][i] = left(group.x * ${TILE}u + i, k + z, end);
-      tileRight[z][i] = right(k + z, group.y * ${TILE}u + i, end); }`,
+      tileLeft[z][i] = left(part, group.x * ${TILE}u + i, k + z, end);
+      tileRight[z][i] = right(part, k + z, group.y * ${TILE}u + i, end); }`,
     )}
     workgroupBarrier();
     for (var z = 0u; z < ${SLICE}u; z++) {
@@ -135,6 +172,6 @@ fn run(group: vec3u, lane: u32) {
     }
     workgroupBarrier();
   }
-  ${each(4, (j) => `if (row + ${j}u < ${rows}) { ${stores(j)} }`)}
+  ${each(4, (j) => `{ let row = ${row(`firstRow + ${j}u`)}; if (row < ${rowLimit}) { ${stores(j)} } }`)}
 }`;
 }

@@ -25,8 +25,9 @@ const kernel = defineKernel({
     }`,
 });
 
-/** `[count, rows, columns]` → `[count, columns, rows]`; rows and columns must be multiples of four. */
-export function transposeMatrices(x: Tensor, count: number, rows: number, columns: number): Tensor {
-  const options = { constants: { width: 4 }, threads: x.size / 16 };
-  return run(kernel, { x }, { t: [count, columns, rows] }, { rows: rows / 4, columns: columns / 4 }, options).t;
+/** `[…, rows, columns]` → `[…, columns, rows]`; rows and columns must be multiples of four. */
+export function transposeMatrices(where: string, x: Tensor, rows: number, columns: number): Tensor {
+  const options = { where, constants: { width: 4 }, threads: x.size / 16 };
+  const shape = [x.size / (rows * columns), columns, rows];
+  return run(kernel, { x }, { t: shape }, { rows: rows / 4, columns: columns / 4 }, options).t;
 }
