@@ -15,7 +15,17 @@ import type { AdapterCandidate } from "../src/tensor/platform.ts";
 const run = promisify(execFile);
 
 function candidate(name: string, more: Partial<AdapterCandidate> = {}): AdapterCandidate {
-  return { name, kind: "software", source: "", driver: "", subgroupSize: 0, features: [], limits: {}, ...more };
+  return {
+    name,
+    kind: "software",
+    source: "",
+    driver: "",
+    subgroupSize: 0,
+    matrixShapes: [],
+    features: [],
+    limits: {},
+    ...more,
+  };
 }
 
 const gpu = candidate("NVIDIA H200", { kind: "gpu" });

@@ -1,5 +1,6 @@
 /** Which adapter is best, and in which words: pure functions that Node and the page share. */
 import { DeviceError } from "../errors.ts";
+import type { MatrixShape } from "./matrixUnit.ts";
 import type { AdapterCandidate, AdapterKind } from "./platform.ts";
 
 const lavapipe = /llvmpipe|lavapipe/i;
@@ -29,6 +30,7 @@ export function describe(adapter: GPUAdapter, source: string, label = ""): Found
     source,
     driver: info.description,
     subgroupSize: subgroupSize(adapter),
+    matrixShapes: matrixShapes(adapter),
     features: [...adapter.features].sort(),
     limits: readLimits(adapter.limits),
     ...(unfit === undefined ? {} : { unfit }),
@@ -115,6 +117,11 @@ function readableName(label: string, info: GPUAdapterInfo): string {
 function subgroupSize({ features, info }: GPUAdapter): number {
   const fixed = features.has("subgroups") && info.subgroupMinSize === info.subgroupMaxSize;
   return fixed ? info.subgroupMinSize : 0;
+}
+
+/** The types of WebGPU do not know this experimental field yet. */
+function matrixShapes({ info }: GPUAdapter): readonly MatrixShape[] {
+  return (info as { readonly subgroupMatrixConfigs?: readonly MatrixShape[] }).subgroupMatrixConfigs ?? [];
 }
 
 /** Limits live on the prototype as getters, so that neither spread nor `Object.entries` sees them. */

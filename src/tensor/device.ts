@@ -9,6 +9,7 @@ import { arrayTypeOf, bytesPerElement, decode, encode, type Dtype, type TypedArr
 import { bufferOf } from "./encode.ts";
 import { Eager } from "./eager.ts";
 import type { Dispatch } from "./kernel.ts";
+import type { MatrixUnit } from "./matrixUnit.ts";
 import { PipelineCache } from "./pipelines.ts";
 import type { ChosenAdapter } from "./platform.ts";
 import { keep, Scopes } from "./scope.ts";
@@ -23,8 +24,11 @@ export interface Executor {
   dispatch(dispatch: Dispatch): void;
 }
 
-/** Families of the heavy kernels: registers and subgroup shuffles, or tiles in workgroup memory. */
-export type KernelVariant = "subgroup" | "tiled";
+/**
+ * Families of the heavy kernels: registers and subgroup shuffles; tiles in workgroup memory; and tiles on matrix units for
+ * what is stored in half precision.
+ */
+export type KernelVariant = "subgroup" | "tiled" | "matrix";
 
 const MAP_READ = 0x1;
 const COPY_DST = 0x8;
@@ -38,6 +42,8 @@ export class Device {
   readonly scopes: Scopes;
   /** The family of kernels that operations choose. */
   readonly variant: KernelVariant;
+  /** What the family `matrix` computes with; null where the adapter has none. */
+  readonly matrixUnit: MatrixUnit | null;
   /** Where kernels go: run at once, or recorded while `compile` traces a step. */
   executor: Executor;
   /** The tape that records operations for differentiation, if one is running. */
@@ -48,8 +54,13 @@ export class Device {
   #fault: DeviceError | null = null;
   #closed = false;
 
-  constructor(adapter: ChosenAdapter, gpu: GPUDevice, options: { memoryBudget: number; variant: KernelVariant }) {
-    const { memoryBudget, variant } = options;
+  constructor(
+    adapter: ChosenAdapter,
+    gpu: GPUDevice,
+    options: { memoryBudget: number; variant: KernelVariant; matrixUnit: MatrixUnit | null },
+  ) {
+    const { memoryBudget, variant, matrixUnit } = options;
+    this.matrixUnit = matrixUnit;
     this.adapter = adapter;
     this.gpu = gpu;
     this.variant = variant;

@@ -17,6 +17,7 @@ export { defineOp } from "./op.ts";
 export { openDevice, type DeviceOptions } from "./openDevice.ts";
 export type { AdapterCandidate, AdapterKind, AdapterOptions, ChosenAdapter } from "./platform.ts";
 export type { MemoryCounters } from "./buffers.ts";
+export type { MatrixUnit } from "./matrixUnit.ts";
 export { profile } from "./profile.ts";
 export { Program, type KernelReport, type KernelTime } from "./program.ts";
 export { philox, RandomStream, seedKey, toUnit } from "./random.ts";

@@ -2,6 +2,7 @@
 import { chooseAdapter } from "#gpu";
 import { DeviceError } from "../errors.ts";
 import { Device, type KernelVariant } from "./device.ts";
+import { MATRIX_FEATURE, matrixUnitOf, type MatrixUnit } from "./matrixUnit.ts";
 import type { AdapterOptions, ChosenAdapter } from "./platform.ts";
 
 export interface DeviceOptions extends AdapterOptions {
@@ -18,7 +19,7 @@ const WANTED_FEATURES = [
   "subgroups",
   "subgroup-size-control",
   "timestamp-query",
-  "chromium-experimental-subgroup-matrix",
+  MATRIX_FEATURE,
 ] as const;
 
 const WANTED_LIMITS = [
@@ -46,8 +47,9 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((limit) => [limit, chosen.adapter.limits[limit]]));
   try {
     const gpu = await chosen.adapter.requestDevice({ requiredFeatures, requiredLimits, label: "trama" });
-    const { memoryBudget = DEFAULT_MEMORY_BUDGET, variant = variantOf(chosen) } = options;
-    return new Device(chosen, gpu, { memoryBudget, variant });
+    const matrixUnit = await matrixUnitOf(gpu, chosen);
+    const { memoryBudget = DEFAULT_MEMORY_BUDGET, variant = variantOf(chosen, matrixUnit) } = options;
+    return new Device(chosen, gpu, { memoryBudget, variant, matrixUnit });
   } catch (cause) {
     throw new DeviceError(
       {
@@ -61,16 +63,22 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   }
 }
 
-/** On the CPU registers and shuffles win; on a GPU, and without subgroups, tiles in workgroup memory. */
-function variantOf({ kind, subgroupSize }: ChosenAdapter): KernelVariant {
+/** On the CPU registers and shuffles win; on a GPU, and without subgroups, tiles, on matrix units where there are some. */
+function variantOf({ kind, subgroupSize }: ChosenAdapter, matrixUnit: MatrixUnit | null): KernelVariant {
+  const offered: KernelVariant[] = [
+    "tiled",
+    ...(subgroupSize > 0 ? ["subgroup" as const] : []),
+    ...(matrixUnit ? ["matrix" as const] : []),
+  ];
+  const best: KernelVariant = kind === "software" ? "subgroup" : "matrix";
   const forced = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env?.[
     "TRAMA_VARIANT"
   ];
-  if (forced === undefined || forced === "") return kind === "software" && subgroupSize > 0 ? "subgroup" : "tiled";
-  if (forced === "tiled" || (forced === "subgroup" && subgroupSize > 0)) return forced;
+  if (!forced) return offered.includes(best) ? best : "tiled";
+  if ((offered as string[]).includes(forced)) return forced as KernelVariant;
   throw new DeviceError({
     where: "TRAMA_VARIANT",
-    expected: subgroupSize > 0 ? "tiled or subgroup" : "tiled (this adapter has no subgroups)",
+    expected: `${offered.join(" or ")}, which this adapter can run`,
     got: forced,
     advice: "leave it unset to take what suits the adapter",
   });

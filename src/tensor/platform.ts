@@ -3,6 +3,8 @@
  * `package.json` maps `#gpu` to `gpu.node.ts` or `gpu.browser.ts`; both export exactly these functions.
  */
 
+import type { MatrixShape } from "./matrixUnit.ts";
+
 /** A software adapter runs kernels on the CPU; the engine chooses kernel variants and defaults by it, and says so. */
 export type AdapterKind = "gpu" | "software";
 
@@ -17,6 +19,8 @@ export interface AdapterCandidate {
   readonly driver: string;
   /** Lanes of a subgroup where all subgroups have the same number; 0 where that varies or subgroups are not offered. */
   readonly subgroupSize: number;
+  /** Products of small matrices that its subgroups compute together; none where it has no matrix units. */
+  readonly matrixShapes: readonly MatrixShape[];
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
   /** Why this adapter is chosen only by name, such as a driver too old; absent on a sound one. */
