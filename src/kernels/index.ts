@@ -17,6 +17,7 @@ export {
 export { categoricalHinge } from "./categoricalHinge.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type ConvOptions } from "./conv2d.ts";
+export { depthwiseConv2d, type DepthwiseConvOptions } from "./depthwiseConv2d.ts";
 export { dropout, spatialDropout, type RandomKey } from "./dropout.ts";
 export {
   abs,
@@ -90,4 +91,5 @@ export { softFBeta, type SoftFBetaOptions } from "./softFBeta.ts";
 export { softmaxCrossEntropy, type CrossEntropyOptions } from "./softmaxCrossEntropy.ts";
 export { advance, tally } from "./tally.ts";
 export { transpose } from "./transpose.ts";
+export { transposedConv2d, type TransposedConvOptions } from "./transposedConv2d.ts";
 export { variance, type VarianceOptions } from "./variance.ts";
