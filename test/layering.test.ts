@@ -26,8 +26,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   train: ["data", "weights", ...engine],
   report: ["train", ...engine],
   tune: ["train", ...engine],
+  experiments: ["report", "train", "models", "weights", "data", ...engine],
   index: ["tune", "report", "train", "models", "weights", "svm", "data", ...engine],
-  cli: ["index", "tune", "report", "train", "models", "weights", "svm", "data", ...engine],
+  cli: ["index", "experiments", "tune", "report", "train", "models", "weights", "svm", "data", ...engine],
 };
 
 /** `src/tensor/shape.ts` belongs to `tensor`, `src/errors.ts` to `errors`. */

@@ -1,11 +1,9 @@
 /** `trama train`: from data to a saved model and its test accuracy. */
-import { stat } from "node:fs/promises";
 import { Option, type Command } from "commander";
-import { NumericError } from "../errors.ts";
 import { labelStatistics, selectImages, stratifiedSplit, type FashionMnist, type ImageDataset } from "../data/index.ts";
 import { adam, build, sgd, type Model, type Optimizer } from "../nn/index.ts";
-import { evaluate, fit, progress, type Callback, type Evaluation, type TrainingResult } from "../train/index.ts";
-import { save, VERSION } from "../weights/index.ts";
+import { evaluate, fit, type Evaluation, type TrainingResult } from "../train/index.ts";
+import { VERSION } from "../weights/index.ts";
 import { introduceData, loadFirstImages } from "./datasets.ts";
 import { defaultSize, type TrainingSize } from "./defaults.ts";
 import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
@@ -24,6 +22,7 @@ import { perform } from "./perform.ts";
 import { requireWritable, RUNS } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { count, duration, fileSize, labelled, listed, memorySize, score, table } from "./text.ts";
+import { callbacksFor, diverged, keepModel, settled, summary, type Settled } from "./training.ts";
 
 interface TrainOptions extends CommonOptions {
   readonly images?: number;
@@ -175,17 +174,6 @@ function introduce(plan: Plan, model: Model, options: TrainOptions, terminal: Te
   });
 }
 
-/** The model's layers, one a line. */
-function summary({ summaries, size }: Model, terminal: Terminal): string[] {
-  const rows = summaries.map(({ name, depth, output, parameters }) => [
-    "  ".repeat(depth) + name,
-    output.join(" × "),
-    count(parameters),
-  ]);
-  const lines = table([["Layer", "Output", "Parameters"], ...rows, ["", "in all", count(size)]], "llr");
-  return lines.map((line, at) => (at === 0 || at === lines.length - 1 ? terminal.bold(line) : line));
-}
-
 async function run(
   plan: Plan,
   model: Model,
@@ -224,34 +212,6 @@ async function run(
   if (saved && !saved.ok) throw saved.error;
   if (result.message !== null) throw diverged(result.message);
   terminal.result(`Test accuracy: ${accuracy}`);
-}
-
-function callbacksFor(terminal: Terminal): Callback[] {
-  const events: Callback = {
-    onEpochEnd: ({ epoch, ...rest }) => terminal.event("epoch", { epoch: epoch + 1, ...rest }),
-  };
-  return terminal.showsProgress ? [progress({ output: process.stdout })] : [events];
-}
-
-type Settled = { readonly ok: true; readonly bytes: number } | { readonly ok: false; readonly error: unknown };
-
-function settled(attempt: Promise<number>): Promise<Settled> {
-  return attempt.then(
-    (bytes) => ({ ok: true, bytes }),
-    (error: unknown) => ({ ok: false, error }),
-  );
-}
-
-/** Saves the model; returns the size of its file. */
-async function keepModel(
-  model: Model,
-  out: string,
-  { origin, count: images }: ImageDataset,
-  { history, steps }: TrainingResult,
-): Promise<number> {
-  const notes = { data: origin, images: String(images), epochs: String(history.length), steps: String(steps) };
-  await save(model, out, { notes });
-  return (await stat(out)).size;
 }
 
 function tell(result: TrainingResult, tested: Evaluation, { test }: Plan, terminal: Terminal): void {
@@ -321,8 +281,4 @@ function endFields(result: TrainingResult, tested: Evaluation, test: ImageDatase
     baseline: labelStatistics(test).majorityShare,
     synthetic: test.synthetic,
   };
-}
-
-function diverged(message: string): NumericError {
-  return new NumericError({ where: "train", expected: "a finite loss", got: message });
 }

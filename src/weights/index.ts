@@ -16,6 +16,7 @@ export {
   type NameMap,
   type NameRule,
 } from "./names/index.ts";
+export { closest } from "./nearNames.ts";
 export { matchInOrder } from "./inOrder.ts";
 export type { StridedView } from "./strided.ts";
 export { encodeSafetensors, parseSafetensors, type SafetensorsFile } from "./safetensors.ts";

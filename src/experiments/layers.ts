@@ -1,0 +1,115 @@
+/** Layers as experiment files write them: records as in model files, with every option of every kind. */
+import type { LayerRecord } from "../nn/index.ts";
+import {
+  choice,
+  either,
+  flag,
+  list,
+  named,
+  number,
+  object,
+  only,
+  optional,
+  pair,
+  positive,
+  share,
+  text,
+  whole,
+  type Schema,
+} from "./schema.ts";
+
+/** A layer; `config` may be left out where nothing is to be said. */
+export type LayerText = Omit<LayerRecord, "config" | "children"> & {
+  readonly config?: LayerRecord["config"];
+  readonly children?: readonly LayerText[];
+};
+
+const window = either(whole(1), pair(whole(1)));
+const sides = pair(pair(whole(0)));
+const padding = either(choice("valid", "same"), whole(0), sides);
+const fused = choice("relu", "relu6", "sigmoid", "tanh");
+const activations = choice(
+  "relu",
+  "relu6",
+  "leakyRelu",
+  "sigmoid",
+  "tanh",
+  "softplus",
+  "silu",
+  "gelu",
+  "geluExact",
+  "softmax",
+);
+const scaled = ["glorotUniform", "glorotNormal", "heUniform", "heNormal", "lecunUniform", "lecunNormal"] as const;
+const deviation = { mean: optional(number()), deviation: optional(positive) };
+const initialiser = either(
+  choice(...scaled, "uniform", "normal", "truncatedNormal", "zeros", "ones"),
+  object({ name: only("uniform"), min: optional(number()), max: optional(number()) }),
+  object({ name: only("normal"), ...deviation }),
+  object({ name: only("truncatedNormal"), ...deviation }),
+  object({ name: only("constant"), value: number() }),
+);
+
+const name = optional(text);
+const pooling = {
+  size: window,
+  stride: optional(window),
+  padding: optional(padding),
+  ceilMode: optional(flag),
+  name,
+};
+const affine = { center: optional(flag), scale: optional(flag), epsilon: optional(positive) };
+const weights = { bias: optional(flag), initialiser: optional(initialiser), activation: optional(fused) };
+
+/** Options of each kind. */
+const options = {
+  activation: { kind: activations, slope: optional(positive), name },
+  averagePool2d: { ...pooling, countPadding: optional(flag) },
+  batchNorm: { ...affine, momentum: optional(share), unbiased: optional(flag), name },
+  conv2d: {
+    filters: whole(1),
+    size: window,
+    stride: optional(window),
+    padding: optional(padding),
+    dilation: optional(window),
+    ...weights,
+    name,
+  },
+  dense: { units: whole(1), ...weights, name },
+  dropout: { rate: share, name },
+  flatten: { name },
+  globalAveragePool2d: { name },
+  globalMaxPool2d: { name },
+  identity: { name },
+  layerNorm: { ...affine, axes: optional(whole(1)), name },
+  maxPool2d: pooling,
+  reshape: { shape: list(number({ minimum: -1 })), name },
+  spatialDropout2d: { rate: share, name },
+  zeroPad2d: { padding: either(whole(0), sides), name },
+} as const;
+
+/** Options of each kind that has layers inside. */
+const branching = {
+  add: { name },
+  concat: { axis: optional(number()), name },
+  multiply: { name },
+  sequential: { name },
+} as const;
+
+const layer = named<LayerText>("layer");
+
+/** A layer's description, under the name `layer`. */
+export const layerSchema = either(
+  ...Object.entries(branching).map(([kind, config]) =>
+    object({ kind: only(kind), config: optional(object(config)), children: list(layer) }),
+  ),
+  ...Object.entries(options).map(([kind, config]) => {
+    const record = object(config);
+    return object({ kind: only(kind), config: record.required ? record : optional(record) });
+  }),
+) as Schema<LayerText>;
+
+/** A layer's record as the network's own functions read it. */
+export function layerRecord({ kind, config = {}, children }: LayerText): LayerRecord {
+  return children ? { kind, config, children: children.map(layerRecord) } : { kind, config };
+}
