@@ -9,10 +9,10 @@
  */
 import { ShapeError } from "../errors.ts";
 import { defineOp, formatShape, type Shape, type Tensor } from "../tensor/index.ts";
-import { checkGroups, correlate, filterOf, spread, type ConvGeometry } from "./contraction/index.ts";
+import { correlate, filterOf, spread, type ConvGeometry } from "./contraction/index.ts";
 import { depthwiseConv2d } from "./depthwiseConv2d.ts";
 import { biasGradient, checkBias, finishOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
-import { windowGeometry, type WindowOptions } from "./geometry.ts";
+import { checkGroups, windowGeometry, type WindowOptions } from "./geometry.ts";
 import { reshape } from "./reshape.ts";
 
 export interface ConvOptions extends WindowOptions, EpilogueOptions {

@@ -38,6 +38,12 @@ export function checkImages(where: string, x: Shape): void {
   throw new ShapeError({ where, expected: "an image batch [batch, height, width, channels]", got: formatShape(x) });
 }
 
+/** Throws unless `groups` parts of `channels` are of one size. */
+export function checkGroups(where: string, groups: number, channels: number): void {
+  if (Number.isInteger(groups) && groups > 0 && channels % groups === 0) return;
+  throw new OptionError({ where, expected: `groups that divide ${channels} channels`, got: String(groups) });
+}
+
 /** Resolves options for an image `[batch, height, width, channels]` and a kernel size; throws what cannot be. */
 export function windowGeometry(
   where: string,

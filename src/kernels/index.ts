@@ -57,7 +57,15 @@ export {
 export { argMax, argMin, max, min } from "./extremum.ts";
 export type { Update, UpdateInputs, UpdateOptions } from "./flatUpdate.ts";
 export { batchOf, collectRows, type BatchLook } from "./gatherBatch.ts";
-export { windowGeometry, type Direction, type PaddingOption, type Pair } from "./geometry.ts";
+export {
+  checkGroups,
+  transposedGeometry,
+  windowGeometry,
+  type Direction,
+  type PaddingOption,
+  type Pair,
+  type TransposedOptions,
+} from "./geometry.ts";
 export { logSumExp } from "./logSumExp.ts";
 export { layerNorm, type LayerNormOptions } from "./layerNorm.ts";
 export { clipFactor, gradientNorm } from "./gradientNorm.ts";

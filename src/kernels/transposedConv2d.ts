@@ -9,9 +9,9 @@
  */
 import { ShapeError } from "../errors.ts";
 import { defineOp, formatShape, type Shape, type Tensor } from "../tensor/index.ts";
-import { checkGroups, correlate, filterOf, spread, type ConvGeometry } from "./contraction/index.ts";
+import { correlate, filterOf, spread, type ConvGeometry } from "./contraction/index.ts";
 import { biasGradient, checkBias, finishOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
-import { transposedGeometry, type TransposedOptions } from "./geometry.ts";
+import { checkGroups, transposedGeometry, type TransposedOptions } from "./geometry.ts";
 
 export interface TransposedConvOptions extends TransposedOptions, EpilogueOptions {
   /** Parts of the channels that are convolved apart. Default: 1. */

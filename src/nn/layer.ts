@@ -157,6 +157,12 @@ export function expectRank(kind: string, input: Shape, rank: number, layout: str
   throw new ShapeError({ where: kind, expected: `an input ${layout}`, got: formatShape(input) });
 }
 
+/** Throws unless there is a positive whole number of what a layer consists of. */
+export function expectCount(kind: string, what: string, count: number): void {
+  if (Number.isInteger(count) && count > 0) return;
+  throw new OptionError({ where: kind, expected: `a positive whole number of ${what}`, got: String(count) });
+}
+
 /** Drops undefined options, so that a config holds only what differs from the defaults. */
 export function configOf(options: Readonly<Record<string, unknown>>): LayerConfig {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as LayerConfig;

@@ -8,7 +8,6 @@
  * A convolution runs the first forward and the others backward; a transposed one runs the second forward. The adjoint
  * gathers: with taps reversed it is a contraction of the same kind, one for each phase of the stride.
  */
-import { OptionError } from "../../errors.ts";
 import type { Shape, Tensor } from "../../tensor/index.ts";
 import type { EpilogueOptions } from "../epilogue.ts";
 import type { Direction } from "../geometry.ts";
@@ -26,12 +25,6 @@ export interface ConvGeometry {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly groups: number;
-}
-
-/** Throws unless `groups` parts of `channels` are of one size. */
-export function checkGroups(where: string, groups: number, channels: number): void {
-  if (Number.isInteger(groups) && groups > 0 && channels % groups === 0) return;
-  throw new OptionError({ where, expected: `groups that divide ${channels} channels`, got: String(groups) });
 }
 
 function inputShape({ batch, vertical, horizontal, inChannels }: ConvGeometry): Shape {

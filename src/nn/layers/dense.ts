@@ -1,8 +1,7 @@
 /** Fully connected layer: y = f(x·W + b). */
-import { OptionError } from "../../errors.ts";
 import { matmul, type FusedActivation } from "../../kernels/index.ts";
 import type { Initialiser } from "../initialisers.ts";
-import { configOf, expectActivation, expectRank, type Layer } from "../layer.ts";
+import { configOf, expectActivation, expectCount, expectRank, type Layer } from "../layer.ts";
 
 export interface DenseOptions {
   /** Applied to the result. Default: none. */
@@ -25,9 +24,7 @@ export function dense(units: number, options: DenseOptions = {}): Layer {
     build(input, builder) {
       expectRank("dense", input, 1, "[features] (flatten images first)");
       expectActivation("dense", activation);
-      if (!Number.isInteger(units) || units < 1) {
-        throw new OptionError({ where: "dense", expected: "a positive whole number of units", got: String(units) });
-      }
+      expectCount("dense", "units", units);
       const kernel = builder.parameter("kernel", [input[0]!, units], initialiser);
       const shift = bias ? builder.parameter("bias", [units], "zeros") : null;
       return {
