@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   svm: ["errors"],
   data: engine,
   weights: engine,
-  models: ["weights", ...engine],
+  models: engine,
   train: ["data", "weights", ...engine],
   report: ["train", ...engine],
   tune: ["train", ...engine],
