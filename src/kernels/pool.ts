@@ -8,23 +8,14 @@
  * needs no −∞, which WGSL cannot spell), a sum leaves it out. The winner is kept as its place in the window, a byte for
  * each of four channels. WGSL has no float atomics, so the gradient *gathers*: an invocation owns the `stride × stride`
  * inputs of a *cell*; which windows cover them, and by which tap, is known when the kernel is compiled. Every dy is loaded
- * once for the cell, not once for each input. Invocations of software adapters walk a whole row, because finding a place
- * costs as much as two loads.
+ * once for the cell, not once for each input.
  */
 import { OptionError } from "../errors.ts";
-import {
-  defineKernel,
-  defineOp,
-  run,
-  type Constants,
-  type Device,
-  type Shape,
-  type Tensor,
-  type Width,
-} from "../tensor/index.ts";
+import { defineKernel, defineOp, run, type Constants, type Shape, type Tensor, type Width } from "../tensor/index.ts";
 import { max } from "./extremum.ts";
 import { checkImages, windowGeometry, type Direction, type Pair, type PaddingOption } from "./geometry.ts";
 import { mean } from "./reduce.ts";
+import { cutIntoStrips, STRIP, stripUniforms } from "./strips.ts";
 import { each } from "./wgslText.ts";
 
 export interface PoolOptions {
@@ -47,8 +38,8 @@ export interface AveragePoolOptions extends PoolOptions {
 }
 
 const uniforms = {
-  h: "u32", w: "u32", c: "u32", oh: "u32", ow: "u32", kh: "u32", kw: "u32", sh: "u32", sw: "u32",
-  top: "u32", left: "u32", edgeY: "u32", edgeX: "u32", rows: "u32", columns: "u32", strip: "u32", strips: "u32",
+  ...stripUniforms, rows: "u32", h: "u32", w: "u32", oh: "u32", ow: "u32", kh: "u32", kw: "u32", sh: "u32", sw: "u32",
+  top: "u32", left: "u32", edgeY: "u32", edgeX: "u32",
 } as const; // prettier-ignore
 
 /**
@@ -79,20 +70,15 @@ function inWgsl({ unrolled, kh, kw, sh, sw }: Windows) {
 const flops = (threads: number, u: Readonly<Record<keyof typeof uniforms, number>>, { width }: Constants) =>
   threads * u.strip * u.kh * u.kw * (width as number);
 
-/**
- * Where invocation i stands: line `row` of image n, the places `begin` … `end − 1` along it, and its channel. `rows` and
- * `columns` count outputs, or cells.
- */
-const STRIP = /* wgsl */ `
-      let c = u.c; let strip = i / c; let channel = i - strip * c;
-      let line = strip / u.strips; let begin = (strip - line * u.strips) * u.strip; let end = min(begin + u.strip, u.columns);
+/** The strip of invocation i lies on line `row` of image n; `rows` and `columns` count outputs, or cells. */
+const PLACE = /* wgsl */ `${STRIP}
       let n = line / u.rows; let row = line - n * u.rows;`;
 
 /** A kernel that computes the outputs of a strip one by one. */
 function overOutputs(body: string): string {
   return /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (row of outputs, strip of it, channel (of four))
-      ${STRIP}
+      ${PLACE}
       for (var column = begin; column < end; column++) {
         let to = (line * u.columns + column) * c + channel;
         ${body}
@@ -215,7 +201,7 @@ interface Share {
 function overCells(cells: Cells, share: Share): string {
   return /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (row of cells, strip of it, channel (of four))
-      ${STRIP}
+      ${PLACE}
       for (var column = begin; column < end; column++) { ${cells.unrolled ? unrolledCell(cells, share) : loopedCell(cells, share)} }
     }`;
 }
@@ -341,7 +327,7 @@ function poolGeometry(where: string, { shape, device }: Tensor, options: PoolOpt
   const fits = directions.every(({ input, before, stride: step }) => before === 0 && input % step === 0);
   const complete = directions.every(({ output }, k) => reach[k] === 1 && output === cells[k]);
   const sizes = {
-    ...window, h: vertical.input, w: horizontal.input, c: channels / width, oh: vertical.output, ow: horizontal.output,
+    ...window, h: vertical.input, w: horizontal.input, oh: vertical.output, ow: horizontal.output,
     top: vertical.before, left: horizontal.before,
     edgeY: vertical.before + vertical.input + vertical.after,
     edgeX: horizontal.before + horizontal.input + horizontal.after,
@@ -353,9 +339,8 @@ function poolGeometry(where: string, { shape, device }: Tensor, options: PoolOpt
     ...(unrolled ? window : { kh: 0, kw: 0, sh: 0, sw: 0 }),
   });
   const launch = <C>(constants: C, rows: number, columns: number): Launch<C> => {
-    const strip = stripOf(device, columns, batch * rows * sizes.c);
-    const strips = Math.ceil(columns / strip);
-    return { constants, sizes: { ...sizes, rows, columns, strip, strips }, threads: batch * rows * strips * sizes.c };
+    const strips = cutIntoStrips(device, batch * rows, columns, channels / width);
+    return { constants, sizes: { ...sizes, ...strips.sizes, rows }, threads: strips.threads };
   };
   return {
     inShape: shape,
@@ -372,14 +357,6 @@ function poolGeometry(where: string, { shape, device }: Tensor, options: PoolOpt
 
 function reachesOut({ input, before, kernel, stride, output }: Direction): boolean {
   return before > 0 || (output - 1) * stride + kernel > input;
-}
-
-/** Invocations that keep the cores of a software adapter busy. */
-const PLENTY = 512;
-
-/** Outputs or cells that one invocation walks: on software adapters a row, or as much of it as leaves work for all. */
-function stripOf({ isSoftware }: Device, columns: number, lines: number): number {
-  return isSoftware ? Math.ceil(columns / Math.min(columns, Math.ceil(PLENTY / lines))) : 1;
 }
 
 /** Every window must see at least one real element: a mean or maximum of padding alone means nothing. */

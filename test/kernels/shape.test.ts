@@ -1,7 +1,20 @@
 import fc from "fast-check";
-import { concat, pad, reshape, slice, transpose } from "../../src/kernels/index.ts";
+import {
+  broadcastTo,
+  concat,
+  flip,
+  mul,
+  pad,
+  reshape,
+  slice,
+  split,
+  stack,
+  tile,
+  transpose,
+} from "../../src/kernels/index.ts";
+import * as elementwise from "../reference/elementwise.ts";
 import * as generate from "../reference/generate.ts";
-import { size, type Nd } from "../reference/nd.ts";
+import { absolute, map, nd, size, type Nd } from "../reference/nd.ts";
 import * as reference from "../reference/shape.ts";
 import { deviceSuite } from "../tensor/device.ts";
 import { checkOp, type Drawn } from "./check.ts";
@@ -75,6 +88,109 @@ checkOp(tests, "concat", {
   op: (tensors, { axis }) => concat(tensors, axis),
   reference: (inputs, { axis }) => reference.concat(inputs, axis),
   gradients: (_, dy, { shapes, axis }) => reference.concatGrad(shapes, dy, axis),
+});
+
+/** A shape, and the sizes of the parts that one of its axes is cut into. */
+const splitCases = generate.axisCase({ maxSize: 600 }).chain(({ shape, axis, seed }) =>
+  fc.record({
+    shape: fc.constant(shape),
+    axis: fc.constant(axis),
+    cut: fc.integer({ min: 1, max: shape.at(axis)! }),
+    seed: fc.constant(seed),
+  }),
+);
+
+const WEIGHTS = [2, -4] as const;
+
+/** Parts of different weights, joined again: what each element is multiplied with tells the part that it was in. */
+checkOp(tests, "split", {
+  ...exact,
+  cases: splitCases,
+  arguments: one,
+  op: ([x], { shape, axis, cut }, on) => {
+    const rest = shape.at(axis)! - cut;
+    const parts = split(x!, rest > 0 ? [cut, rest] : 1, axis);
+    return concat(
+      parts.map((part, k) => mul(part, on.constant(WEIGHTS[k]!))),
+      axis,
+    );
+  },
+  reference: ([x], drawn) => weighted(x!, drawn),
+  gradients: (_, dy, drawn) => [weighted(dy, drawn)],
+});
+
+function weighted(x: Nd, { axis, cut }: { readonly axis: number; readonly cut: number }): Nd {
+  const along = axis < 0 ? axis + x.shape.length : axis;
+  const inner = size(x.shape.slice(along + 1));
+  return map(x, (value, i) => value * WEIGHTS[Math.floor(i / inner) % x.shape[along]! < cut ? 0 : 1]);
+}
+
+checkOp(tests, "stack", {
+  ...exact,
+  cases: generate.axisCase({ maxSize: 300 }),
+  arguments: ({ shape, seed }) => [generate.values(shape, seed), generate.values(shape, seed + 1)],
+  op: (tensors, { axis }) => stack(tensors, axis),
+  reference: (inputs, { axis }) => reference.concat(widened(inputs, axis), place(inputs[0]!.shape, axis)),
+  gradients: (inputs, dy, { axis }) => {
+    const shapes = widened(inputs, axis).map(({ shape }) => shape);
+    const parts = reference.concatGrad(shapes, dy, place(inputs[0]!.shape, axis));
+    return parts.map((part, k) => nd(inputs[k]!.shape, part.data));
+  },
+});
+
+const place = (shape: readonly number[], axis: number): number => (axis < 0 ? axis + shape.length + 1 : axis);
+
+function widened(inputs: readonly Nd[], axis: number): Nd[] {
+  return inputs.map(({ shape, data }) => {
+    const at = place(shape, axis);
+    return nd([...shape.slice(0, at), 1, ...shape.slice(at)], data);
+  });
+}
+
+checkOp(tests, "flip", {
+  ...exact,
+  cases: generate.reduceCase(limits),
+  arguments: one,
+  op: ([x], { axes }) => flip(x!, axes),
+  reference: ([x], { axes }) => reference.flip(x!, axes),
+  gradients: (_, dy, { axes }) => [reference.flip(dy, axes)],
+});
+
+/** Copies are exact; the gradient adds them up. */
+const copied = { rtol: 0, atol: 1e-6, numRuns: 15, deep: 2, terms: () => 600 };
+
+checkOp(tests, "tile", {
+  ...copied,
+  cases: fc
+    .tuple(generate.shape({ maxSize: 60 }), fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 4, maxLength: 4 }))
+    .chain(([shape, repeats]) =>
+      fc.record({
+        shape: fc.constant(shape),
+        repeats: fc.constant(repeats.slice(0, shape.length)),
+        seed: generate.seed,
+      }),
+    ),
+  arguments: one,
+  op: ([x], { repeats }) => tile(x!, repeats),
+  reference: ([x], { repeats }) => reference.tile(x!, repeats),
+  gradients: (_, dy, { shape }) => [reference.tileGrad(shape, dy)],
+  magnitudes: (_, dy, { shape }) => [absolute(dy), reference.tileGrad(shape, absolute(dy))],
+});
+
+checkOp(tests, "broadcastTo", {
+  ...copied,
+  cases: generate.broadcastPair({ maxSize: 500 }).chain(([first, second]) =>
+    fc.record({
+      shape: fc.constant(second),
+      full: fc.constant(elementwise.broadcastShape(first, second)),
+      seed: generate.seed,
+    }),
+  ),
+  arguments: one,
+  op: ([x], { full }) => broadcastTo(x!, full),
+  reference: ([x], { full }) => elementwise.broadcastTo(x!, full),
+  gradients: (_, dy, { shape }) => [elementwise.sumTo(dy, shape)],
+  magnitudes: (_, dy, { shape }) => [absolute(dy), elementwise.sumTo(absolute(dy), shape)],
 });
 
 tests.run();

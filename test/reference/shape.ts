@@ -2,7 +2,7 @@
  * Operations that move elements without computing. The gradient of a move is the move back; elements that were
  * dropped get 0, elements that were copied get the sum.
  */
-import { axisOf, filled, nd, ravel, requireShape, size, unravel, zeros, type Nd } from "./nd.ts";
+import { axisOf, filled, nd, ravel, requireShape, unravel, zeros, type Nd } from "./nd.ts";
 
 /** The same elements in the same row order under another shape. */
 export function reshape(x: Nd, shape: readonly number[]): Nd {
@@ -156,27 +156,61 @@ export function padGrad(
   );
 }
 
-/** y[i, …] = x[rows[i], …]: rows of x along its first axis, in any order, any number of times */
-export function gather(x: Nd, rows: ArrayLike<number>): Nd {
-  const width = size(x.shape.slice(1));
-  const y = zeros([rows.length, ...x.shape.slice(1)]);
+/** y[…, i, …] = x[…, rows[i], …]: slices of x along an axis (the first), in any order, any number of times */
+export function gather(x: Nd, rows: ArrayLike<number>, axis = 0): Nd {
+  const along = axisOf(axis, x.shape.length);
+  const extent = x.shape[along]!;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
-    if (!Number.isInteger(row) || row < 0 || row >= x.shape[0]!) {
-      throw new RangeError(`gather: row ${row} of ${x.shape[0]}`);
-    }
-    for (let k = 0; k < width; k++) y.data[i * width + k] = x.data[row * width + k]!;
+    if (!Number.isInteger(row) || row < 0 || row >= extent) throw new RangeError(`gather: row ${row} of ${extent}`);
   }
+  const y = zeros(x.shape.map((size_, k) => (k === along ? rows.length : size_)));
+  y.data.forEach((_, flat) => {
+    const from = unravel(flat, y.shape).map((k, a) => (a === along ? rows[k]! : k));
+    y.data[flat] = x.data[ravel(from, x.shape)]!;
+  });
   return y;
 }
 
-/** dx[r, …] = Σ dy[i, …] over all i with rows[i] = r */
-export function gatherGrad(shape: readonly number[], dy: Nd, rows: ArrayLike<number>): Nd {
-  const width = size(shape.slice(1));
+/** dx[…, r, …] = Σ dy[…, i, …] over all i with rows[i] = r */
+export function gatherGrad(shape: readonly number[], dy: Nd, rows: ArrayLike<number>, axis = 0): Nd {
+  const along = axisOf(axis, shape.length);
   const dx = zeros(shape);
-  for (let i = 0; i < rows.length; i++) {
-    for (let k = 0; k < width; k++) dx.data[rows[i]! * width + k]! += dy.data[i * width + k]!;
-  }
+  dy.data.forEach((g, flat) => {
+    const to = unravel(flat, dy.shape).map((k, a) => (a === along ? rows[k]! : k));
+    dx.data[ravel(to, shape)]! += g;
+  });
+  return dx;
+}
+
+/** The axes in `axes` backwards; its own gradient. */
+export function flip(x: Nd, axes: readonly number[]): Nd {
+  const along = new Set(axes.map((axis) => axisOf(axis, x.shape.length)));
+  const y = zeros(x.shape);
+  y.data.forEach((_, flat) => {
+    const from = unravel(flat, x.shape).map((k, a) => (along.has(a) ? x.shape[a]! - 1 - k : k));
+    y.data[flat] = x.data[ravel(from, x.shape)]!;
+  });
+  return y;
+}
+
+/** y[i] = x[i mod extent] along each axis: `repeats[axis]` copies */
+export function tile(x: Nd, repeats: readonly number[]): Nd {
+  const y = zeros(x.shape.map((extent, axis) => extent * repeats[axis]!));
+  y.data.forEach((_, flat) => {
+    const from = unravel(flat, y.shape).map((k, axis) => k % x.shape[axis]!);
+    y.data[flat] = x.data[ravel(from, x.shape)]!;
+  });
+  return y;
+}
+
+/** dx = Σ dy over the copies */
+export function tileGrad(shape: readonly number[], dy: Nd): Nd {
+  const dx = zeros(shape);
+  dy.data.forEach((g, flat) => {
+    const to = unravel(flat, dy.shape).map((k, axis) => k % shape[axis]!);
+    dx.data[ravel(to, shape)]! += g;
+  });
   return dx;
 }
 
