@@ -6,18 +6,25 @@ import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import * as assert from "uvu/assert";
 import {
+  argMax,
+  argMin,
   averagePool2d,
   batchNorm,
   batchNormInference,
   conv2d,
   depthwiseConv2d,
+  gather,
   layerNorm,
   matmul,
   maxPool2d,
   mul,
+  oneHot,
+  resizeBilinear,
+  resizeNearest,
   softmaxCrossEntropy,
   sum,
   transposedConv2d,
+  topK,
 } from "../../src/kernels/index.ts";
 import { valueAndGradients, type Tensor } from "../../src/tensor/index.ts";
 import { assertClose } from "../reference/compare.ts";
@@ -215,6 +222,82 @@ tests("layerNorm", async () => {
       return x!.sub(mean).div(variance.add(1e-3).sqrt()).mul(scale!).add(shift!);
     });
   }, 12); // prettier-ignore
+});
+
+/** Square images, because TensorFlow.js' gradient confuses height and width. */
+const resizes = fc.record({
+  x: fc
+    .tuple(fc.constantFrom(1, 2), fc.constantFrom(2, 3, 5, 8), fc.constantFrom(1, 3, 4))
+    .map(([batch, side, channels]) => [batch, side, side, channels] as [number, number, number, number]),
+  size: fc.tuple(fc.constantFrom(2, 3, 4, 8), fc.constantFrom(2, 5, 11)),
+  seed: generate.seed,
+});
+
+const conventions = { alignCorners: [true, false], asymmetric: [false, false], halfPixel: [false, true] } as const;
+
+tests("resizeBilinear and resizeNearest", async () => {
+  await generate.forAll(resizes, async (drawn) => {
+    const { x, size, seed } = drawn;
+    const inputs = [generate.values(x, seed)];
+    const target: [number, number] = [...size];
+    for (const convention of ["alignCorners", "asymmetric"] as const) {
+      await same(`resizeBilinear, ${convention}`, drawn, inputs, ([image]) => resizeBilinear(image!, size, { convention }),
+        ([image]) => tf.image.resizeBilinear(image as tf.Tensor4D, target, convention === "alignCorners"));
+    }
+    // Of these it has no gradients that could be compared with: none for half pixels, and NaN for nearest.
+    for (const convention of ["alignCorners", "asymmetric", "halfPixel"] as const) {
+      const image = tf.tensor4d(Float32Array.from(inputs[0]!.data), x);
+      const wanted = [tf.image.resizeBilinear, tf.image.resizeNearestNeighbor].map((op) => op(image, target, ...conventions[convention]));
+      const got = await readFrom(device, () => {
+        const tensor = device.tensor(Float32Array.from(inputs[0]!.data), x);
+        return [resizeBilinear(tensor, size, { convention }), resizeNearest(tensor, size, { convention })];
+      });
+      wanted.forEach((y, k) => assertClose(got[k]!, nd(y.shape, y.dataSync()), { name: convention, case: drawn, atol: 2e-6 }));
+    }
+  }, 15); // prettier-ignore
+});
+
+tests("gather", async () => {
+  const cases = fc.record({
+    shape: fc.tuple(fc.constantFrom(2, 7), fc.constantFrom(3, 4), fc.constantFrom(1, 4, 5)),
+    axis: fc.constantFrom(0, 1, 2),
+    count: fc.constantFrom(1, 6, 20),
+    seed: generate.seed,
+  });
+  await generate.forAll(cases, (drawn) => {
+    const { shape, axis, count, seed } = drawn;
+    const rows = generate.labels(count, shape[axis], seed + 1);
+    return same("gather", drawn, [generate.values(shape, seed)],
+      ([x]) => gather(x!, device.tensor(Uint32Array.from(rows)), axis),
+      ([x]) => tf.gather(x!, tf.tensor1d(rows, "int32"), axis));
+  }, 15); // prettier-ignore
+});
+
+tests("topK, argMax, argMin and oneHot", async () => {
+  const cases = fc.record({
+    lines: fc.constantFrom(1, 9),
+    n: fc.constantFrom(3, 10, 100),
+    k: fc.constantFrom(1, 3),
+    seed: generate.seed,
+  });
+  await generate.forAll(cases, async ({ lines, n, k, seed }) => {
+    for (const x of [generate.values([lines, n], seed), generate.tiedValues([lines, n], seed, 7)]) {
+      const theirs = tf.tidy(() => {
+        const tensor = tf.tensor2d(Float32Array.from(x.data), [lines, n]);
+        const best = tf.topk(tensor, k);
+        const hot = tf.oneHot(best.indices.flatten().toInt(), n, 5, -1);
+        const found = [best.values, best.indices, tensor.argMax(1), tensor.argMin(1), tensor.argMax(0), hot];
+        return found.map((each) => Array.from(each.dataSync()));
+      });
+      const ours = await readFrom(device, () => {
+        const tensor = device.tensor(Float32Array.from(x.data), [lines, n]);
+        const { values, indices } = topK(tensor, k);
+        const hot = oneHot(indices, n, { on: 5, off: -1 });
+        return [values, indices, argMax(tensor), argMin(tensor), argMax(tensor, 0), hot];
+      });
+      ours.forEach((values, which) => assert.equal(Array.from(values), theirs[which], `result ${which}`));
+    }
+  }, 15); // prettier-ignore
 });
 
 tests.run();

@@ -9,13 +9,14 @@ import { depthwiseConv2d, separableConv2d } from "./depthwiseConv2d.ts";
 import { dropout, spatialDropout2d } from "./dropout.ts";
 import { batchNorm, layerNorm } from "./norm.ts";
 import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "./pooling.ts";
+import { resize2d, upSampling2d } from "./resampling.ts";
 import { sequential } from "./sequential.ts";
 import { flatten, reshape, zeroPad2d } from "./shape.ts";
 import { transposedConv2d } from "./transposedConv2d.ts";
 
 export { activation, averagePool2d, conv2d, dense, dropout, flatten, globalAveragePool2d, maxPool2d, sequential };
 export { add, batchNorm, concat, globalMaxPool2d, identity, layerNorm, multiply, reshape, spatialDropout2d, zeroPad2d };
-export { depthwiseConv2d, separableConv2d, transposedConv2d };
+export { depthwiseConv2d, resize2d, separableConv2d, transposedConv2d, upSampling2d };
 export type { ActivationName, ActivationOptions } from "./activation.ts";
 export type { BranchesOptions, ConcatOptions } from "./combine.ts";
 export type { Conv2dOptions, ConvLayerOptions } from "./conv2d.ts";
@@ -23,6 +24,7 @@ export type { DenseOptions } from "./dense.ts";
 export type { DepthwiseConv2dOptions } from "./depthwiseConv2d.ts";
 export type { BatchNormOptions, LayerNormOptions, NormOptions } from "./norm.ts";
 export type { PoolLayerOptions } from "./pooling.ts";
+export type { ResizeOptions, UpSamplingOptions } from "./resampling.ts";
 export type { ZeroPadding } from "./shape.ts";
 export type { TransposedConv2dOptions } from "./transposedConv2d.ts";
 
@@ -58,12 +60,14 @@ const makers: Readonly<Record<string, Maker>> = {
   maxPool2d: ({ size, ...options }: { size: never }) => maxPool2d(size, options),
   multiply: (options, children) => multiply(children, options),
   reshape: ({ shape, ...options }: { shape: never }) => reshape(shape, options),
+  resize2d: ({ size, ...options }: { size: never }) => resize2d(size, options),
   separableConv2d: ({ filters, size, ...options }: { filters: never; size: never }) =>
     separableConv2d(filters, size, options),
   sequential: (options, children) => sequential(children, options),
   spatialDropout2d: ({ rate, ...options }: { rate: never }) => spatialDropout2d(rate, options),
   transposedConv2d: ({ filters, size, ...options }: { filters: never; size: never }) =>
     transposedConv2d(filters, size, options),
+  upSampling2d: ({ scale, ...options }: { scale: never }) => upSampling2d(scale, options),
   zeroPad2d: ({ padding, ...options }: { padding: never }) => zeroPad2d(padding, options),
 };
 
