@@ -107,7 +107,7 @@ const valuesOf = defineOp("topK", {
     const lines = sizeOf(x.shape) / n;
     const shape = [...x.shape.slice(0, -1), k];
     const { variant, gpu } = x.device;
-    const byGroups = variant === "tiled" && n >= LONG && lines <= gpu.limits.maxComputeWorkgroupsPerDimension;
+    const byGroups = variant !== "subgroup" && n >= LONG && lines <= gpu.limits.maxComputeWorkgroupsPerDimension;
     const { y, index } = byGroups
       ? run(wide, { x }, { y: shape, index: shape }, { n, k }, { where: "topK", groups: [lines, 1, 1] })
       : run(narrow, { x }, { y: shape, index: shape }, { n, k }, { where: "topK", threads: lines });
