@@ -23,12 +23,27 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   data: engine,
   weights: engine,
   models: engine,
+  explain: engine,
+  onnx: ["weights", ...engine],
   train: ["data", "weights", ...engine],
   report: ["train", ...engine],
   tune: ["train", ...engine],
   experiments: ["report", "train", "models", "weights", "data", ...engine],
   index: ["tune", "report", "train", "models", "weights", "svm", "data", ...engine],
-  cli: ["index", "experiments", "tune", "report", "train", "models", "weights", "svm", "data", ...engine],
+  cli: [
+    "index",
+    "experiments",
+    "explain",
+    "onnx",
+    "tune",
+    "report",
+    "train",
+    "models",
+    "weights",
+    "svm",
+    "data",
+    ...engine,
+  ],
 };
 
 /** `src/tensor/shape.ts` belongs to `tensor`, `src/errors.ts` to `errors`. */

@@ -5,6 +5,7 @@ import { VERSION } from "../weights/index.ts";
 import { addData } from "./data/index.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addExplain } from "./explain.ts";
 import { EXIT } from "./perform.ts";
 import { addPredict } from "./predict.ts";
 import { addSvm } from "./svm/index.ts";
@@ -29,7 +30,7 @@ function commandLine(): Command {
     .exitOverride()
     .addHelpText("after", MORE);
   // Subcommands inherit the settings above when they are made, so this comes last.
-  for (const add of [addTrain, addEvaluate, addPredict, addSvm, addData, addDoctor]) add(program);
+  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addSvm, addData, addDoctor]) add(program);
   return program;
 }
 
