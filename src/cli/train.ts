@@ -1,12 +1,21 @@
 /** `trama train`: from data to a saved model and its test accuracy. */
 import { Option, type Command } from "commander";
+import { OptionError } from "../errors.ts";
 import { labelStatistics, selectImages, stratifiedSplit, type FashionMnist, type ImageDataset } from "../data/index.ts";
-import { adam, build, sgd, type Model, type Optimizer } from "../nn/index.ts";
+import { adam, build, rateAt, sgd, type Model, type Optimizer } from "../nn/index.ts";
 import { evaluate, fit, type Evaluation, type TrainingResult } from "../train/index.ts";
 import { VERSION } from "../weights/index.ts";
+import {
+  checkpointPlace,
+  takenUp,
+  withCheckpointOptions,
+  type CheckpointOptions,
+  type CheckpointPlace,
+} from "./checkpoints.ts";
 import { introduceData, loadFirstImages } from "./datasets.ts";
 import { defaultSize, type TrainingSize } from "./defaults.ts";
 import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
+import { runExperiment, type ExperimentOptions } from "./experiment.ts";
 import { interrupted, stoppable } from "./interruption.ts";
 import { networks, type NetworkName } from "./networks.ts";
 import {
@@ -22,9 +31,9 @@ import { perform } from "./perform.ts";
 import { requireWritable, RUNS } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { count, duration, fileSize, labelled, listed, memorySize, score, table } from "./text.ts";
-import { callbacksFor, diverged, keepModel, settled, summary, type Settled } from "./training.ts";
+import { callbacksFor, diverged, keepModel, settled, summary, warn, type Settled } from "./training.ts";
 
-interface TrainOptions extends CommonOptions {
+interface TrainOptions extends CommonOptions, CheckpointOptions {
   readonly images?: number;
   readonly epochs?: number;
   readonly batch: number;
@@ -42,7 +51,10 @@ Examples:
   trama train --synthetic --images 2000         without any download
   trama train --epochs 20 --learning-rate 5e-4 --out runs/long.safetensors
   trama train --json > log.jsonl                begin, epoch …, end: one JSON object a line
+  trama train --resume                          after a crash or Ctrl-C: go on, with the options of before
+  trama train experiments/s2-depth-2.json       redo a study, beside its published figure
 
+An experiment file says all that is trained; --images, --epochs and --seed beside it are stated in its result.
 Ctrl-C stops after the current step and saves what was learnt; a second Ctrl-C ends at once.
 The last line is \`Test accuracy: 0.nnnn\`. The test images have no part in training or in choosing anything.`;
 
@@ -50,6 +62,7 @@ export function addTrain(program: Command): void {
   const command = program
     .command("train")
     .description("train a network on Fashion-MNIST, test it, and save it as one safetensors file")
+    .argument("[experiment]", "file of an experiment, as experiments/schema.json describes it")
     .option(
       "--images <n>",
       "take only the first N training images (default: all; fewer on slow adapters)",
@@ -71,10 +84,33 @@ export function addTrain(program: Command): void {
     .option("--validation <share>", "share of the training images to validate on, 0 for none", share, 0.05)
     .option("--seed <n>", "of initial weights, order and split; equal seeds give equal models", wholeNumber(0), 42)
     .option("--out <file>", `where the model is saved (default: ${RUNS}/<model>.safetensors)`);
-  withAdapterOption(withDataOptions(command));
+  withAdapterOption(withDataOptions(withCheckpointOptions(command)));
   withOutputOptions(command)
     .addHelpText("after", EXAMPLES)
-    .action((options: TrainOptions) => perform(options, (terminal) => train(options, terminal)));
+    .action((file: string | undefined, options: TrainOptions) =>
+      perform(options, (terminal) =>
+        file === undefined ? train(options, terminal) : runExperiment(file, besides(options, command), terminal),
+      ),
+    );
+}
+
+/** What an experiment file says for itself. */
+const IN_THE_FILE = ["batch", "learningRate", "optimizer", "model", "validation"] as const;
+
+/** What may be said beside an experiment file, without the defaults of the other options. */
+function besides(options: TrainOptions, command: Command): ExperimentOptions {
+  const isGiven = (option: string): boolean => command.getOptionValueSource(option) === "cli";
+  const twice = IN_THE_FILE.find(isGiven);
+  if (twice === undefined) {
+    const { seed, ...rest } = options;
+    return isGiven("seed") ? { ...rest, seed } : rest;
+  }
+  throw new OptionError({
+    where: "train",
+    expected: "an experiment file, and beside it --images, --epochs, --seed, --out, --checkpoint, --resume",
+    got: `--${twice.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    advice: "change it in the file",
+  });
 }
 
 /** All that is decided before the first step. */
@@ -91,6 +127,7 @@ interface Plan {
 async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
   const out = options.out ?? `${RUNS}/${options.model}.safetensors`;
   await requireWritable(out);
+  const place = await checkpointPlace(out, options, terminal);
   terminal.say(terminal.bold(`Trama ${VERSION}`), "");
   await stoppable(terminal, (signal) =>
     withDevice(options, async (device) => {
@@ -109,7 +146,7 @@ async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
       });
       introduce(plan, model, options, terminal);
       if (signal.aborted) throw interrupted();
-      await run(plan, model, options, terminal, signal);
+      await run(plan, model, place, options, terminal, signal);
     }),
   );
 }
@@ -142,7 +179,7 @@ function introduce(plan: Plan, model: Model, options: TrainOptions, terminal: Te
   const settings = listed([
     `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`,
     `batches of ${batch}`,
-    `${name}, learning rate ${learningRate}`,
+    `${name}, learning rate ${rateAt(learningRate, 0)}`,
     `seed ${options.seed}`,
   ]);
   terminal.say(...labelled(terminal.bold("Plan"), settings, terminal.width));
@@ -177,11 +214,14 @@ function introduce(plan: Plan, model: Model, options: TrainOptions, terminal: Te
 async function run(
   plan: Plan,
   model: Model,
+  place: CheckpointPlace,
   options: TrainOptions,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
   const { training, validation, epochs, optimizer, test, out } = plan;
+  const taken = takenUp(place);
+  if (taken !== null) terminal.say(taken, "");
   // The progress line writes over this. Some drivers compile for many seconds, once; then they keep the result.
   if (terminal.showsProgress && process.stdout.isTTY) process.stdout.write(terminal.dim("Compiling kernels …"));
   const result = await fit(model, training, {
@@ -190,7 +230,8 @@ async function run(
     optimizer,
     ...(validation ? { validation } : {}),
     seed: options.seed,
-    callbacks: callbacksFor(terminal),
+    callbacks: [...callbacksFor(terminal), place.callback],
+    resume: place.found,
     signal,
   });
   const last = result.history.at(-1);
@@ -209,8 +250,10 @@ async function run(
     ...endFields(result, tested, test),
     saved: saved?.ok ? out : null,
   });
+  warn(result.warnings, terminal);
   if (saved && !saved.ok) throw saved.error;
   if (result.message !== null) throw diverged(result.message);
+  if (result.stopped !== "interrupted") await place.clear();
   terminal.result(`Test accuracy: ${accuracy}`);
 }
 
@@ -218,7 +261,10 @@ function tell(result: TrainingResult, tested: Evaluation, { test }: Plan, termin
   const { history, seconds, imagesPerSecond, firstStepSeconds, stopped } = result;
   const last = history.at(-1);
   if (stopped === "interrupted") {
-    terminal.say("", terminal.warning(`Stopped in epoch ${history.length}; what was learnt until then is kept.`));
+    terminal.say(
+      "",
+      terminal.warning(`Stopped in epoch ${history.length}; what was learnt until then is kept, and --resume goes on.`),
+    );
   }
   const speed = listed([
     duration(seconds),

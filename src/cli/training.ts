@@ -51,3 +51,8 @@ export async function keepModel(
 export function diverged(message: string): NumericError {
   return new NumericError({ where: "train", expected: "a finite loss", got: message });
 }
+
+/** Says what is doubtful, a line each. */
+export function warn(doubts: readonly string[], terminal: Terminal): void {
+  for (const doubt of doubts) terminal.notice(`Warning: ${doubt.replace(/\.$/, "")}.`);
+}

@@ -74,6 +74,7 @@ export {
   type Parts,
 } from "./duplicates.ts";
 export { findLeaks, indicesWithoutLeaks, refuseLeaks, type Leak, type LeakLimits, type LeakReport } from "./leaks.ts";
+export { sharedImages, type SharedImages } from "./shared.ts";
 export { averageImages, classStatistics, classWeights, type ClassStatistics } from "./statistics.ts";
 export { multiHot, oneHot } from "./labelVectors.ts";
 export { studySplit, type Study, type StudySplit } from "./studies.ts";

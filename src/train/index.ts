@@ -20,5 +20,15 @@ export {
 } from "./checkpoint.ts";
 export { evaluate, predict, type BatchOptions, type Evaluation, type Predictions } from "./evaluate.ts";
 export { fit, type FitOptions } from "./fit.ts";
+export {
+  baselineDoubt,
+  divergenceDoubt,
+  laggingDoubt,
+  leakDoubt,
+  leakDoubts,
+  monitorDoubt,
+  testDoubt,
+  type NamedPart,
+} from "./guards.ts";
 export * from "./metrics/index.ts";
 export { progress, type ProgressOptions, type ProgressOutput } from "./progress.ts";

@@ -16,6 +16,7 @@ import type {
 import { checkSettings, requireTensor, type Checkpoint, type RememberedCallback } from "./checkpoint.ts";
 import { asEvaluation, Evaluator, type Evaluation } from "./evaluate.ts";
 import type { FitSettings } from "./fit.ts";
+import { doubtsAfter, doubtsBefore } from "./guards.ts";
 import type { Hold } from "./residentDataset.ts";
 import { compileParts, type Part } from "./parts.ts";
 import { createState, readState, writeState, type TrainingState } from "./trainingState.ts";
@@ -116,11 +117,13 @@ export class TrainingRun implements Training {
   async train(): Promise<TrainingResult> {
     const { epochs, resume } = this.#settings;
     if (resume) this.#takeUp(resume);
+    doubtsBefore(this.#settings).forEach((doubt) => this.warn(doubt));
     await this.#tell((callback) => callback.onBegin?.(this.#info(), this));
     this.#began = performance.now();
     this.#lastGood = this.snapshot();
     while (this.#epoch < epochs && this.#stopped === "completed") await this.#trainEpoch();
     if (this.#parametersOf === null) this.#showAverage();
+    doubtsAfter(this.model, this.#settings, this.#history, this.#stepsDone).forEach((doubt) => this.warn(doubt));
     const result = this.#result();
     await this.#tell((callback) => callback.onEnd?.(result, this));
     return this.#result();

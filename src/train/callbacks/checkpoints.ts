@@ -4,7 +4,7 @@ import { save } from "../../weights/index.ts";
 import type { Callback, Training } from "../callback.ts";
 import { writeCheckpoint } from "../checkpoint.ts";
 import { checkWhole } from "./checks.ts";
-import { monitorOf, type Monitor, type MonitorOptions } from "./monitor.ts";
+import { monitorOf, warnOfMonitor, type Monitor, type MonitorOptions } from "./monitor.ts";
 
 export interface CheckpointingOptions {
   /** The file; the one before is kept beside it, as `<path>.previous`. */
@@ -67,6 +67,7 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
       const notes = { epoch: String(result.epoch + 1), [monitor.name]: String(value) };
       await save(training.model, path.replaceAll("{epoch}", String(result.epoch + 1)), { notes });
     },
+    onEnd: ({ history }, training) => warnOfMonitor(bestOnly ? monitor : null, history, training),
     state: () => best,
     resume: (state) => {
       best = state as number | null;

@@ -1,7 +1,7 @@
 /** Early stopping: ends training when what is monitored no longer gets better, and puts the best parameters back. */
 import type { Callback, EpochResult, Snapshot, Training } from "../callback.ts";
 import { checkWhole } from "./checks.ts";
-import { monitorOf, type Monitor, type MonitorOptions } from "./monitor.ts";
+import { monitorOf, warnOfMonitor, type Monitor, type MonitorOptions } from "./monitor.ts";
 
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** Epochs without improvement that are borne. Default: 0, as in Keras. */
@@ -61,6 +61,7 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): EarlyStopping
     },
     onEpochEnd: judge,
     onEnd({ history }, training) {
+      warnOfMonitor(monitor, history, training);
       if (kept && history.at(-1)?.epoch !== memory.bestEpoch) training.restore(kept);
     },
     state: () => ({ ...memory }),

@@ -1,6 +1,7 @@
 /** What callbacks watch: one number of each epoch's result, and whether it got better. */
 import { OptionError } from "../../errors.ts";
-import type { EpochResult } from "../callback.ts";
+import type { EpochResult, Training } from "../callback.ts";
+import { monitorDoubt } from "../guards.ts";
 
 export interface MonitorOptions {
   /**
@@ -37,6 +38,12 @@ export function monitorOf(where: string, options: MonitorOptions): (result: Epoc
       improves: (value, best) => Number.isFinite(value) && (best === null || sign * (value - best) > minDelta),
     };
   };
+}
+
+/** Says so where what was monitored could not tell epochs apart. */
+export function warnOfMonitor(monitor: Monitor | null, history: readonly EpochResult[], training: Training): void {
+  const doubt = monitor && monitorDoubt(monitor.name, history.map(monitor.value));
+  if (doubt !== null) training.warn(doubt);
 }
 
 /** The numbers of a result by the names that logs and monitors use. */

@@ -2,7 +2,7 @@
 import { OptionError } from "../../errors.ts";
 import type { Callback } from "../callback.ts";
 import { checkWhole } from "./checks.ts";
-import { monitorOf, type Monitor, type MonitorOptions } from "./monitor.ts";
+import { monitorOf, warnOfMonitor, type Monitor, type MonitorOptions } from "./monitor.ts";
 
 export interface ReduceOnPlateauOptions extends MonitorOptions {
   /** What the rate is multiplied by. Default: 0.1. */
@@ -52,6 +52,7 @@ export function reduceOnPlateau(options: ReduceOnPlateauOptions = {}): Callback 
       training.rateFactor *= Math.max(factor, minRate / rate);
       memory = { ...memory, waited: 0, cooling: cooldown };
     },
+    onEnd: ({ history }, training) => warnOfMonitor(monitor, history, training),
     state: () => ({ ...memory }),
     resume: (state) => {
       memory = state as unknown as Memory;
