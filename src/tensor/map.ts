@@ -3,6 +3,7 @@
  * its own, or inside the store of the kernel that made its input. `compile` moves maps from the first form to the second:
  * that is all there is to fusion.
  */
+import type { Width } from "./kernel.ts";
 import type { Tensor } from "./tensor.ts";
 import { sameShape, sizeOf, stridesOf, type Shape } from "./shape.ts";
 
@@ -35,7 +36,7 @@ export interface Operand {
   readonly access: Access;
   /**
    * `n` of `cycle` and `repeat`; for `strided` the offset, then pairs of (extent of the output, stride in the operand),
-   * innermost first.
+   * innermost first; all in elements.
    */
   readonly sizes: readonly number[];
 }
@@ -65,15 +66,44 @@ export function operandFor(tensor: Tensor, output: Shape): Operand {
   return viewOperand(tensor, output, strides);
 }
 
-/** Reads `tensor` through a view of shape `output` with one stride an axis, in elements: transposes, slices, broadcasts. */
+/**
+ * Reads `tensor` through a view of shape `output` with one stride an axis, in elements: transposes, slices, broadcasts.
+ * A negative stride goes backwards. Axes that follow each other in memory count as one: an axis costs a division.
+ */
 export function viewOperand(tensor: Tensor, output: Shape, strides: readonly number[], offset = 0): Operand {
-  const pairs = output.map((extent, axis) => [extent, strides[axis]!]).reverse();
-  return { tensor, access: "strided", sizes: [offset, ...pairs.flat()] };
+  const merged: [extent: number, stride: number][] = [];
+  for (const [axis, extent] of [...output.entries()].reverse()) {
+    const stride = strides[axis]!;
+    const inner = merged.at(-1);
+    if (extent === 1) continue;
+    if (inner && stride === inner[0] * inner[1]) inner[0] *= extent;
+    else merged.push([extent, stride]);
+  }
+  if (merged.length === 0) merged.push([1, 1]);
+  return { tensor, access: "strided", sizes: [offset, ...merged.flat()] };
 }
 
 /** Whether lanes of four neighbouring elements can read this operand with one load. */
 export function readsInFours({ access, sizes }: Operand): boolean {
-  return access === "same" || access === "scalar" || (access !== "strided" && sizes[0]! % 4 === 0);
+  if (access === "same" || access === "scalar") return true;
+  if (access !== "strided") return sizes[0]! % 4 === 0;
+  const [offset, extent, stride, ...outer] = sizes as [number, number, number, ...number[]];
+  const aligned = offset % 4 === 0 && outer.every((size, k) => k % 2 === 0 || size % 4 === 0);
+  return extent % 4 === 0 && (stride === 0 || (stride === 1 && aligned));
+}
+
+/** Neighbouring elements that one access of this operand reads, in a kernel whose vectors have `width` lanes. */
+export function lanesOf({ access, sizes }: Operand, width: Width): Width {
+  return access === "same" || access === "cycle" || (access === "strided" && sizes[2] === 1) ? width : 1;
+}
+
+/** The operand's sizes, counted in vectors of `width` elements of the output and in what one access of it reads. */
+export function sizesInVectors(operand: Operand, width: Width): readonly number[] {
+  const { access, sizes } = operand;
+  if (access !== "strided") return sizes.map((size) => size / width);
+  const lanes = lanesOf(operand, width);
+  const [offset, extent, stride, ...outer] = sizes as [number, number, number, ...number[]];
+  return [offset / lanes, extent / width, stride, ...outer.map((size, k) => (k % 2 === 0 ? size : size / lanes))];
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { isLaneVector, wgslType, type BindingType, type Dtype } from "./dtype.ts";
 import { tensorsOf, widthOf, type Dispatch, type Kernel, type Width } from "./kernel.ts";
-import type { MapArgument, MapProgram, Operand } from "./map.ts";
+import { lanesOf, sizesInVectors, type MapArgument, type MapProgram, type Operand } from "./map.ts";
 import { PHILOX_WGSL } from "./random.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -49,9 +49,9 @@ export function bindingsOf(dispatch: Dispatch): Binding[] {
     });
   return [
     ...declare(kernel.inputs, inputs, false),
-    ...epilogue.operands.map(({ tensor, access }, k): Binding => {
-      const lanes = access === "same" || access === "cycle" ? width : 1;
-      return { name: `e${k}`, dtype: tensor.dtype, lanes, writable: false };
+    ...epilogue.operands.map((operand, k): Binding => {
+      const { dtype } = operand.tensor;
+      return { name: `e${k}`, dtype, lanes: lanesOf(operand, width), writable: false };
     }),
     ...declare(kernel.updates, updates, true),
     ...declare(kernel.outputs, outputs, true),
@@ -65,8 +65,7 @@ export function uniformsOf(dispatch: Dispatch): [name: string, type: string, val
   for (const [name, type] of Object.entries(kernel.uniforms)) entries.push([name, type, uniforms[name] ?? Number.NaN]);
   const width = widthOf(dispatch.constants);
   epilogue.operands.forEach((operand, k) => {
-    const inFours = operand.access === "cycle" || operand.access === "repeat";
-    operand.sizes.forEach((size, j) => entries.push([`e${k}_${j}`, "u32", inFours ? size / width : size]));
+    sizesInVectors(operand, width).forEach((size, j) => entries.push([`e${k}_${j}`, "u32", size]));
   });
   return entries;
 }
@@ -86,7 +85,8 @@ function gridUniforms(dispatch: Dispatch): [name: string, type: string, value: n
 export function sourceKey(dispatch: Dispatch): string {
   const { kernel, constants, epilogue } = dispatch;
   const steps = epilogue.steps.map((step) => [step.call.name, step.arguments]);
-  const reads = epilogue.operands.map(({ access, sizes }) => [access, sizes.length]);
+  const width = widthOf(constants);
+  const reads = epilogue.operands.map((operand) => [operand.access, operand.sizes.length, lanesOf(operand, width)]);
   const halves = tensorsOf(dispatch).map(({ dtype }) => (dtype === "f16" ? 1 : 0));
   return JSON.stringify([kernel.name, constants, steps, reads, halves.join("")]);
 }
@@ -214,7 +214,7 @@ function readArgument(argument: MapArgument, operands: readonly Operand[]): stri
     case "repeat":
       return `f32v(e${k}[i / u.e${k}_0])`;
     case "strided":
-      return `f32v(e${k}[e${k}_at(i)])`;
+      return `f32v(e${k}[e${k}_at(i)])`; // one value for all lanes, or a vector as it is
   }
 }
 
