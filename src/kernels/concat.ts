@@ -13,15 +13,17 @@ import {
   viewOperand,
 } from "../tensor/index.ts";
 import type { Shape, Tensor } from "../tensor/index.ts";
+import { cutIntoStrips, STRIP, stripUniforms } from "./strips.ts";
 
 const pasteKernel = defineKernel({
   name: "concat",
-  inputs: { x: "f32" },
-  outputs: { y: "real" },
-  uniforms: { row: "u32", outRow: "u32", offset: "u32" },
+  inputs: { x: "f32v" },
+  outputs: { y: "realv" },
+  uniforms: { ...stripUniforms, outRow: "u32", offset: "u32" },
   wgsl: /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per element of x
-      store_y(i / u.row * u.outRow + u.offset + i % u.row, x[i]);
+    fn run(i: u32) {                                       // one thread per (strip of rows of x, place in a row (in fours))
+      ${STRIP}
+      for (var row = begin; row < end; row++) { store_y(row * u.outRow + u.offset + channel, x[row * c + channel]); }
     }`,
 });
 
@@ -37,6 +39,7 @@ export const concat = defineOp("concat", {
         where: "concat",
         expected: `shapes that differ at axis ${along} only`,
         got: shapes.map(formatShape).join(" "),
+        advice: "reshape, slice or pad them first",
       });
     }
     const extent = shapes.reduce((sum, shape) => sum + shape[along]!, 0);
@@ -61,12 +64,16 @@ function agree(shape: Shape, other: Shape, along: number): boolean {
 function paste(tensors: readonly Tensor[], along: number, outShape: Shape): Tensor {
   const inner = sizeOf(outShape.slice(along + 1));
   const outRow = outShape[along]! * inner;
+  const rows = sizeOf(outShape.slice(0, along));
+  const starts = tensors.map((_, k) => tensors.slice(0, k).reduce((sum, { shape }) => sum + shape[along]! * inner, 0));
   let output: Tensor | null = null;
-  let offset = 0;
-  for (const x of tensors) {
+  tensors.forEach((x, k) => {
     const row = x.shape[along]! * inner;
-    output = run(pasteKernel, { x }, { y: output ?? outShape }, { row, outRow, offset }, { threads: x.size }).y;
-    offset += row;
-  }
+    const offset = starts[k]!;
+    const width = [row, outRow, offset].every((size) => size % 4 === 0) ? 4 : 1;
+    const { sizes, threads } = cutIntoStrips(x.device, 1, rows, row / width);
+    const uniforms = { ...sizes, outRow: outRow / width, offset: offset / width };
+    output = run(pasteKernel, { x }, { y: output ?? outShape }, uniforms, { constants: { width }, threads }).y;
+  });
   return output!;
 }

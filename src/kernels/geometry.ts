@@ -35,7 +35,12 @@ export interface Direction {
 /** Throws unless `x` is `[batch, height, width, channels]`. */
 export function checkImages(where: string, x: Shape): void {
   if (x.length === 4) return;
-  throw new ShapeError({ where, expected: "an image batch [batch, height, width, channels]", got: formatShape(x) });
+  throw new ShapeError({
+    where,
+    expected: "an image batch [batch, height, width, channels]",
+    got: formatShape(x),
+    advice: "reshape it; a single image is a batch of one",
+  });
 }
 
 /** Throws unless `groups` parts of `channels` are of one size. */

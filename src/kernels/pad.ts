@@ -16,19 +16,23 @@ import {
   viewOperand,
 } from "../tensor/index.ts";
 import type { Shape, Tensor } from "../tensor/index.ts";
+import { cutIntoStrips, STRIP, stripUniforms } from "./strips.ts";
 
-/** Rows of an axis and of all inside it move together, so one kernel pads one axis at a time. */
+/** An axis and all axes inside it are one line of places of `inner` elements: one kernel pads one axis. */
 const padKernel = defineKernel({
   name: "pad",
-  inputs: { x: "f32" },
-  outputs: { y: "real" },
-  uniforms: { extent: "u32", before: "u32", padded: "u32", inner: "u32", value: "f32" },
+  inputs: { x: "f32v" },
+  outputs: { y: "realv" },
+  uniforms: { ...stripUniforms, extent: "u32", before: "u32", value: "f32" },
   wgsl: /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per (outer, position, inner)
-      let position = (i / u.inner) % u.padded;
-      let at = position - u.before;                        // wraps below the start: then ≥ extent as well
-      let source = (i / (u.inner * u.padded) * u.extent + at) * u.inner + i % u.inner;
-      if (at < u.extent) { store_y(i, x[source]); } else { store_y(i, u.value); }
+    fn run(i: u32) {                                       // one thread per (outer, strip of places, inner (in fours))
+      ${STRIP}
+      for (var place = begin; place < end; place++) {
+        let from_ = place - u.before;                      // wraps below the start: then ≥ extent as well
+        let inside = from_ < u.extent;
+        let value = x[(line * u.extent + select(0u, from_, inside)) * c + channel];
+        store_y((line * u.columns + place) * c + channel, select(f32v(u.value), value, inside));
+      }
     }`,
 });
 
@@ -42,9 +46,13 @@ function padAxes(x: Tensor, widths: Padding, value: number): Tensor {
     const { shape } = result;
     const extent = shape[axis]!;
     const padded = extent + before + after;
+    const inner = sizeOf(shape.slice(axis + 1));
+    const width = inner % 4 === 0 ? 4 : 1;
+    const { sizes, threads } = cutIntoStrips(x.device, sizeOf(shape.slice(0, axis)), padded, inner / width);
     const outShape = shape.map((size, index) => (index === axis ? padded : size));
-    const sizes = { extent, before, padded, inner: sizeOf(shape.slice(axis + 1)), value };
-    result = run(padKernel, { x: result }, { y: outShape }, sizes).y;
+    const uniforms = { ...sizes, extent, before, value };
+    const options = { where: "pad", constants: { width }, threads };
+    result = run(padKernel, { x: result }, { y: outShape }, uniforms, options).y;
   });
   return result;
 }
@@ -52,7 +60,7 @@ function padAxes(x: Tensor, widths: Padding, value: number): Tensor {
 function cut(x: Tensor, begin: Shape, size: Shape): Tensor {
   const strides = stridesOf(x.shape);
   const offset = begin.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
-  return runMapOn(COPY, [viewOperand(x, size, strides, offset)], size);
+  return runMapOn(COPY, [viewOperand(x, size, strides, offset)], size, { where: "slice" });
 }
 
 /** Surrounds `x` with `value` (default 0): `widths[axis]` is `[before, after]`. */
@@ -65,6 +73,7 @@ export const pad = defineOp("pad", {
         where: "pad",
         expected: `${x.shape.length} pairs [before, after] of whole numbers ≥ 0`,
         got: JSON.stringify(widths),
+        advice: "name a pair for each axis; to cut, use slice",
       });
     }
     const output = padAxes(x, widths, value);
@@ -84,6 +93,7 @@ export const slice = defineOp("slice", {
         where: "slice",
         expected: `a block inside ${formatShape(x.shape)}`,
         got: `begin ${formatShape(begin)}, size ${formatShape(size)}`,
+        advice: "an extent of −1 reaches to the end",
       });
     }
     const widths = shape.map((extent, axis) => [begin[axis]!, x.shape[axis]! - begin[axis]! - extent] as const);

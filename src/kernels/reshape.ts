@@ -32,5 +32,6 @@ function resolveShape(from: Shape, to: Shape): Shape {
     where: "reshape",
     expected: `a shape of ${size} elements, with at most one −1`,
     got: `${formatShape(to)} for ${formatShape(from)}`,
+    advice: "a reshape keeps every element; to add or drop some, use pad or slice",
   });
 }

@@ -5,17 +5,8 @@ import { COPY, defineOp, formatShape, runMapOn, stridesOf, viewOperand, type Ten
 function permute(x: Tensor, permutation: readonly number[]): Tensor {
   const shape = permutation.map((axis) => x.shape[axis]!);
   const strides = stridesOf(x.shape);
-  return runMapOn(
-    COPY,
-    [
-      viewOperand(
-        x,
-        shape,
-        permutation.map((axis) => strides[axis]!),
-      ),
-    ],
-    shape,
-  );
+  const moved = permutation.map((axis) => strides[axis]!);
+  return runMapOn(COPY, [viewOperand(x, shape, moved)], shape, { where: "transpose" });
 }
 
 /** Axis k of the result is axis `permutation[k]` of `x`; default: all axes reversed. */
@@ -28,6 +19,7 @@ export const transpose = defineOp("transpose", {
         where: "transpose",
         expected: `a permutation of ${rank} axes`,
         got: formatShape(permutation),
+        advice: "name each axis once, counted from 0",
       });
     }
     return { output: permute(x, permutation), saved: permutation };
