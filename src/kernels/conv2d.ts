@@ -5,15 +5,13 @@
  *
  * All three passes are matrix products over places that the filter's taps name, so no patch matrix is ever stored: see
  * contraction/convolution.ts. In groups, the channels c of output o are those of its group alone, and each group is a
- * product of its own. Groups of one channel have too little to multiply for that: they are a depthwise convolution.
+ * product of its own.
  */
 import { ShapeError } from "../errors.ts";
 import { defineOp, formatShape, type Shape, type Tensor } from "../tensor/index.ts";
 import { correlate, filterOf, spread, type ConvGeometry } from "./contraction/index.ts";
-import { depthwiseConv2d } from "./depthwiseConv2d.ts";
 import { biasGradient, checkBias, finishOf, throughActivation, type EpilogueOptions } from "./epilogue.ts";
 import { checkGroups, windowGeometry, type WindowOptions } from "./geometry.ts";
-import { reshape } from "./reshape.ts";
 
 export interface ConvOptions extends WindowOptions, EpilogueOptions {
   /** Parts of the channels that are convolved apart, as in PyTorch. Default: 1. */
@@ -38,8 +36,14 @@ function convGeometry(x: Shape, w: Shape, options: ConvOptions): ConvGeometry {
   return { where: "conv2d", vertical, horizontal, batch: x[0]!, inChannels, outChannels, groups };
 }
 
-const convolution = defineOp("conv2d", {
-  forward(x: Tensor, w: Tensor, options: ConvOptions, geometry: ConvGeometry) {
+/**
+ * Convolution. `x` is `[batch, height, width, in]`, `w` is `[height, width, in / groups, out]`, `bias` is `[out]`.
+ * Defaults: stride 1, no padding (`valid`), dilation 1, one group. For groups of one channel `depthwiseConv2d` is faster.
+ */
+export const conv2d = defineOp("conv2d", {
+  forward(x: Tensor, w: Tensor, options: ConvOptions = {}) {
+    const geometry = convGeometry(x.shape, w.shape, options);
+    checkBias("conv2d", geometry.outChannels, options);
     const y = correlate(x, w, geometry, finishOf(options));
     return { output: y, saved: { x, w, y, geometry, options } };
   },
@@ -53,15 +57,3 @@ const convolution = defineOp("conv2d", {
     ];
   },
 });
-
-/**
- * Convolution. `x` is `[batch, height, width, in]`, `w` is `[height, width, in / groups, out]`, `bias` is `[out]`.
- * Defaults: stride 1, no padding (`valid`), dilation 1, one group.
- */
-export function conv2d(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
-  const geometry = convGeometry(x.shape, w.shape, options);
-  const { inChannels, outChannels, groups } = geometry;
-  checkBias("conv2d", outChannels, options);
-  if (groups === 1 || groups < inChannels) return convolution(x, w, options, geometry);
-  return depthwiseConv2d(x, reshape(w, [...w.shape.slice(0, 2), inChannels, outChannels / inChannels]), options);
-}

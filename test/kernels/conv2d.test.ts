@@ -99,7 +99,7 @@ const check: OpCheck<Case> = {
 
 checkOp(tests, "conv2d", check);
 
-/** Groups, channels and filters: in vectors of four and not, and groups of one channel, which are a depthwise convolution. */
+/** Groups, channels and filters: in vectors of four and not, and groups of one channel. */
 const inGroups = [
   [2, 8, 16],
   [2, 6, 10],
