@@ -248,7 +248,7 @@ function wideOf(device: Device, { count, k, inner }: Lines, log: boolean, direct
   const held = width === 4 && needed <= HELD[direction] ? needed : 0;
   const across = Math.min(count, device.gpu.limits.maxComputeWorkgroupsPerDimension);
   return {
-    kernels: families[device.variant],
+    kernels: families[device.variant === "subgroup" ? "subgroup" : "tiled"],
     sizes: { k: vectors, lines: count, across },
     settings: { constants: { log, lanes, width, held }, groups: [across, Math.ceil(count / across), 1] as const },
   };

@@ -97,7 +97,8 @@ export function sourceOf(dispatch: Dispatch): string {
   const width = widthOf(constants);
   const bindings = bindingsOf(dispatch);
   const halves = bindings.filter(({ dtype }) => dtype === "f16");
-  const body = widenReads(kernel.wgsl(constants), halves);
+  const read = halves.filter(({ writable }) => !writable);
+  const body = widenReads(kernel.wgsl(constants), read);
   const extensions = halves.length > 0 ? [...kernel.enable, "f16"] : kernel.enable;
   const helpers = HELPERS.filter(([pattern]) => pattern.test(body)).map(([, text]) => text);
   return [

@@ -4,7 +4,8 @@ import * as elementwise from "../reference/elementwise.ts";
 import * as generate from "../reference/generate.ts";
 import * as reference from "../reference/matmul.ts";
 import { absolute, size, type Nd } from "../reference/nd.ts";
-import { deviceSuite } from "../tensor/device.ts";
+import { assertClose } from "../reference/compare.ts";
+import { deviceOf, deviceSuite, readFrom } from "../tensor/device.ts";
 import { checkOp, type OpCheck } from "./check.ts";
 
 const tests = deviceSuite("matmul");
@@ -158,5 +159,17 @@ checkOp(tests, "matmul, a batch of rows", {
   numRuns: 2,
   deep: 1,
 });
+
+if (process.env["TRAMA_LONG"]) {
+  tests("large tiles, which only large results have", async () => {
+    const on = await deviceOf("tiled");
+    const [a, b] = [generate.values([2047, 21], 1), generate.values([21, 2100], 2)];
+    const [got] = await readFrom(on, () => [
+      matmul(on.tensor(Float32Array.from(a.data), a.shape), on.tensor(Float32Array.from(b.data), b.shape)),
+    ]);
+    const terms = reference.matmul(absolute(a), absolute(b), {});
+    assertClose(got!, reference.matmul(a, b, {}), { name: "matmul", magnitude: terms, terms: 21 });
+  });
+}
 
 tests.run();

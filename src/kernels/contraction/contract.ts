@@ -11,9 +11,11 @@ import {
   type Width,
 } from "../../tensor/index.ts";
 import { activationProgram, type EpilogueOptions } from "../epilogue.ts";
+import { tiledFamily } from "./family.ts";
 import type { ContractionUniforms } from "./geometry.ts";
+import { matrixContraction } from "./matrixUnit.ts";
 import { chooseBlock, subgroupContraction } from "./subgroup.ts";
-import { TILE, tiledContraction } from "./tiled.ts";
+import { tiledContraction } from "./tiled.ts";
 import { transposeMatrices } from "./transpose.ts";
 
 export interface Contraction extends EpilogueOptions {
@@ -37,11 +39,13 @@ export function contract({ where, x, w, shape, sizes, bounded, bias, activation,
   const epilogue = activationProgram(activation ? { activation } : {});
   const options = { where, epilogue, ...(dtype && { dtype }) };
   const biased = bias !== undefined;
-  if (x.device.variant === "tiled") {
-    const constants = { width, phased: phases > 1, biased };
-    const groups = [Math.ceil(m / TILE), Math.ceil(n / TILE), matrices * phases] as const;
+  const tiles = tiledFamily(x, w, { rows: m, n, matrices: matrices * phases }, sizes.wColumn === 1);
+  if (tiles) {
+    const constants = { ...tiles.constants, phased: phases > 1, biased };
+    const groups = [...tiles.across, matrices * phases] as const;
+    const kernel = tiles.kind === "matrix" ? matrixContraction : tiledContraction;
     // A kernel without bias does not read that binding, which must hold some buffer all the same.
-    return run(tiledContraction, { x, w, bias: bias ?? w }, { c: shape }, sizes, { ...options, constants, groups }).c;
+    return run(kernel, { x, w, bias: bias ?? w }, { c: shape }, sizes, { ...options, constants, groups }).c;
   }
   const left = rowsTogether(where, x, asRows(sizes, bounded));
   const right = width === 4 ? columnsTogether(where, w, left.sizes) : { w, sizes: left.sizes };

@@ -8,9 +8,11 @@
  */
 import { defineKernel, run, type Constants, type Shape, type Tensor, type Width } from "../../tensor/index.ts";
 import { wantedGroups } from "./contract.ts";
+import { tiledFamily } from "./family.ts";
 import type { FilterGradientUniforms } from "./geometry.ts";
+import { matrixFilterGradient } from "./matrixUnit.ts";
 import { chooseBlock, subgroupFilterGradient, type Extents } from "./subgroup.ts";
-import { TILE, tiledFilterGradient } from "./tiled.ts";
+import { tiledFilterGradient } from "./tiled.ts";
 
 export interface FilterGradient {
   /** The operation that errors name. */
@@ -32,7 +34,7 @@ export function filterGradient({ where, x, dy, shape, taps, bounded, ...over }: 
   const rows = taps * channels;
   const width: Width = n % 4 === 0 ? 4 : 1;
   const extents = { rows, n, inner: lines * ow, matrices };
-  const { kernel, constants, across } = chooseVariant(x, extents, width, bounded);
+  const { kernel, constants, across } = chooseVariant(x, dy, extents, width, bounded);
   const wanted = Math.ceil(wantedGroups(x.device) / (across[0] * across[1] * matrices));
   const worthwhile = Math.max(1, Math.floor((lines * ow) / LEAST_PIXELS));
   const linesPerSplit = Math.ceil(lines / Math.min(wanted, worthwhile, lines));
@@ -88,12 +90,10 @@ export function addParts(parts: Tensor, shape: Shape): Tensor {
 /** Pixels below which a part is not worth the launch of its workgroups. */
 const LEAST_PIXELS = 256;
 
-function chooseVariant(x: Tensor, extents: Extents, width: Width, bounded: boolean) {
+function chooseVariant(x: Tensor, dy: Tensor, extents: Extents, width: Width, bounded: boolean) {
   const { rows, n, matrices } = extents;
-  if (x.device.variant === "tiled") {
-    const constants: Constants = { width };
-    return { kernel: tiledFilterGradient, constants, across: [Math.ceil(rows / TILE), Math.ceil(n / TILE)] as const };
-  }
+  const tiles = tiledFamily(x, dy, extents, true);
+  if (tiles) return { ...tiles, kernel: tiles.kind === "matrix" ? matrixFilterGradient : tiledFilterGradient };
   const block = chooseBlock(extents, x.device.subgroupSize, width);
   const constants: Constants = { ...block, bounded, many: matrices > 1 };
   return {
