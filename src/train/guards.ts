@@ -55,12 +55,12 @@ export function baselineDoubt(
   accuracy: number,
   { labels, classNames }: Pick<ImageDataset, "labels" | "classNames">,
 ): string | null {
-  const counts = new Map<number, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const [commonest, count] = [...counts].reduce((most, next) => (next[1] > most[1] ? next : most));
-  const share = count / labels.length;
+  const counts = classNames.map(() => 0);
+  for (const label of labels) counts[label]! += 1;
+  const most = Math.max(...counts);
+  const share = most / labels.length;
   if (accuracy > share) return null;
-  return `${what}, ${show(accuracy)}, is not above the trivial baseline's ${show(share)} (always "${classNames[commonest]}")`;
+  return `${what}, ${show(accuracy)}, is not above the trivial baseline's ${show(share)} (always "${classNames[counts.indexOf(most)]}")`;
 }
 
 /** So many times the best loss before it is a leap. */
