@@ -1,5 +1,6 @@
 /** What an experiment file says, and its schema. */
 import { FormatError } from "../errors.ts";
+import { modelNames } from "../models/index.ts";
 import { problemsOf } from "./check.ts";
 import { layerSchema, type LayerText } from "./layers.ts";
 import {
@@ -76,7 +77,7 @@ const input = object(
     antialias: optional(flag, "Whether bilinear weights widen where images become smaller.", false),
     normalisation: optional(
       either(
-        choice("scale", "none", "standardise", "caffe", "tf", "torch"),
+        choice("scale", "none", "standardise", "network", "caffe", "tf", "torch"),
         object({ scale: number(), shift: number() }, "p / 255 · scale + shift"),
         object(
           { mean: numbers, std: positives, white: optional(positive), order: optional(choice("rgb", "bgr")) },
@@ -84,7 +85,7 @@ const input = object(
         ),
       ),
       "What becomes of pixels p in 0…255: `scale` p / 255; `none` p itself; `standardise` by mean and deviation of the " +
-        "training part; or a mode of Keras.",
+        "training part; `network` as a published one was fed; or a mode of Keras.",
       "scale",
     ),
   },
@@ -97,9 +98,20 @@ const mlp = object({
   dropout: optional(share, "Rate of the dropout behind each hidden layer.", 0),
 });
 
+/** Options of published networks; each refuses those that it has no use for. */
+const published = modelNames.map((name) =>
+  object({
+    name: only(name),
+    convention: optional(choice("keras", "torch"), "Whose layers to follow. Default: of the published weights."),
+    dropout: optional(share, "Rate of the dropout in the classifier. Default: the publication's."),
+    width: optional(positive, "Of wide and narrow forms."),
+    blocks: optional(list(whole(1)), "Layers of each block, of DenseNets."),
+  }),
+);
+
 const model = saying(
-  "A network by its name, or its layers as a model file records them.",
-  either(mlp, object({ name: only("convnet") }), named<LayerText>("layer")),
+  "A network by its name, or its layers as a model file records them. Networks begin with random weights.",
+  either(mlp, object({ name: only("convnet") }), ...published, named<LayerText>("layer")),
 );
 
 const rate = positive;

@@ -61,20 +61,22 @@ const pooling = {
 const affine = { center: optional(flag), scale: optional(flag), epsilon: optional(positive) };
 const weights = { bias: optional(flag), initialiser: optional(initialiser), activation: optional(fused) };
 
+const convolution = {
+  size: window,
+  stride: optional(window),
+  padding: optional(padding),
+  dilation: optional(window),
+  ...weights,
+  name,
+};
+
 /** Options of each kind. */
 const options = {
   activation: { kind: activations, slope: optional(positive), name },
   averagePool2d: { ...pooling, countPadding: optional(flag) },
   batchNorm: { ...affine, momentum: optional(share), unbiased: optional(flag), name },
-  conv2d: {
-    filters: whole(1),
-    size: window,
-    stride: optional(window),
-    padding: optional(padding),
-    dilation: optional(window),
-    ...weights,
-    name,
-  },
+  conv2d: { filters: whole(1), ...convolution, groups: optional(whole(1)) },
+  depthwiseConv2d: { ...convolution, multiplier: optional(whole(1)) },
   dense: { units: whole(1), ...weights, name },
   dropout: { rate: share, name },
   flatten: { name },
@@ -84,7 +86,21 @@ const options = {
   layerNorm: { ...affine, axes: optional(whole(1)), name },
   maxPool2d: pooling,
   reshape: { shape: list(number({ minimum: -1 })), name },
+  resize2d: {
+    size: pair(whole(1)),
+    interpolation: optional(choice("nearest", "bilinear", "area")),
+    convention: optional(choice("halfPixel", "asymmetric", "alignCorners")),
+    antialias: optional(flag),
+    name,
+  },
+  separableConv2d: { filters: whole(1), ...convolution, multiplier: optional(whole(1)) },
   spatialDropout2d: { rate: share, name },
+  transposedConv2d: {
+    filters: whole(1),
+    ...convolution,
+    outputPadding: optional(either(whole(0), pair(whole(0)))),
+  },
+  upSampling2d: { scale: window, interpolation: optional(choice("nearest", "bilinear")), name },
   zeroPad2d: { padding: either(whole(0), sides), name },
 } as const;
 

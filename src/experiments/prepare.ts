@@ -16,6 +16,7 @@ import {
   type ImageDataset,
 } from "../data/index.ts";
 import { normalisationFor, type Normalisation } from "../kernels/index.ts";
+import { buildArchitecture, pixelsFor } from "../models/index.ts";
 import {
   adadelta,
   adagrad,
@@ -130,10 +131,13 @@ function relabelled(dataset: ImageDataset, labels: NonNullable<Experiment["data"
 
 function layersOf({ model }: Experiment, classes: number): Layer {
   if ("kind" in model) return layerFrom(layerRecord(model), "model");
-  return model.name === "convnet" ? convnet(classes) : perceptron(classes, model);
+  if (model.name === "convnet") return convnet(classes);
+  if (model.name === "mlp") return perceptron(classes, model);
+  const { name, ...options } = model;
+  return buildArchitecture(name, { ...options, classes });
 }
 
-function normalisationOf({ input = {} }: Experiment, training: ImageDataset): Normalisation {
+function normalisationOf({ input = {}, model }: Experiment, training: ImageDataset): Normalisation {
   const { normalisation = "scale" } = input;
   if (typeof normalisation === "object") return normalisation;
   switch (normalisation) {
@@ -143,11 +147,20 @@ function normalisationOf({ input = {} }: Experiment, training: ImageDataset): No
       return { scale: 255, shift: 0 };
     case "standardise":
       return standardisationBy(training);
+    case "network":
+      return pixelsOf(model);
     case "caffe":
     case "tf":
     case "torch":
       return normalisationFor(normalisation);
   }
+}
+
+function pixelsOf(model: Experiment["model"]): Normalisation {
+  if ("name" in model && model.name !== "mlp" && model.name !== "convnet")
+    return pixelsFor(model.name, model.convention);
+  const expected = "a published network, which says what it was fed";
+  throw new OptionError({ where: "input.normalisation", expected, got: "name" in model ? model.name : model.kind });
 }
 
 /** Mean and deviation of the training part alone: those of all images would tell something of the others. */
