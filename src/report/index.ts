@@ -1,4 +1,4 @@
-/** Reports: scores and comparisons as tables of text, Markdown, CSV and JSON, each beside a trivial baseline. */
+/** Reports: scores and comparisons beside trivial baselines, plots, pictures, summaries of models, and what a run left behind. */
 export {
   classificationReport,
   multiLabelReport,
@@ -28,6 +28,23 @@ export {
   scoreTable,
   type Layout,
 } from "./formats.ts";
+export { modelDot } from "./model/dot.ts";
+export { plotModel, type PlotModelOptions } from "./model/plot.ts";
+export { modelTotals, summary, summaryTable, type ModelTotals } from "./model/summary.ts";
+export type { DescribedModel, DescribedParameter } from "./model/tree.ts";
+export { pictureGrid, type GridOptions, type Tile } from "./pictures/grid.ts";
+export { pixelView, type PixelViewOptions } from "./pictures/pixels.ts";
+export {
+  answerTile,
+  averageTiles,
+  byConfidence,
+  pictureAt,
+  sampleTiles,
+  shadesOf,
+  type Answers,
+} from "./pictures/tiles.ts";
+export * from "./plots/index.ts";
+export { themes, themeStyle, type Theme, type ThemeName } from "./theme.ts";
 export { landmarkTable, recallTable } from "./labels.ts";
 export { belowBaseline, type Judged, type JudgedLabels, type Score, type TrivialScore } from "./scores.ts";
 export { csvTable, fixed, markdownTable, pad, textTable, textWidth, type Column, type Table } from "./table.ts";
