@@ -21,9 +21,12 @@ export const broadcastTo = defineOp("broadcastTo", {
         advice: "its extents must be those of x where those are not 1",
       });
     }
-    return { output: runMap(COPY, [x], shape, { where, dtype: x.dtype }), saved: x.shape };
+    return { output: runMap(COPY, [x], shape, { where, dtype: x.dtype }), saved: { shape: x.shape, dtype: x.dtype } };
   },
-  backward: (dy, shape) => [sumTo(dy, shape)],
+  backward(dy, { shape, dtype }) {
+    const total = sumTo(dy, shape);
+    return [total.dtype === dtype ? total : runMap(COPY, [total], shape, { dtype })];
+  },
 });
 
 /** `repeats[axis]` copies of `x` one after the other along each axis. */
