@@ -58,9 +58,14 @@ function checkFields(schema: JsonSchema, value: Fields, path: string, definition
 
 /** A key that is missing is the likelier meant. */
 function unknownKey(key: string, known: readonly string[], missing: readonly string[]): string {
-  const meant = closest(key, missing) ?? closest(key, known);
+  const meant = meantBy(key, missing) ?? meantBy(key, known);
   const hint = meant === undefined ? `; the keys here are ${known.join(", ")}` : `; did you mean "${meant}"?`;
   return `there is no key "${key}"${hint}`;
+}
+
+/** The nearest name; of equally near ones, that which differs in case only. */
+function meantBy(name: string, candidates: readonly string[]): string | undefined {
+  return candidates.find((one) => one.toLowerCase() === name.toLowerCase()) ?? closest(name, candidates);
 }
 
 /** Of branches that a value could be meant for, the one that it was meant for. */
@@ -82,9 +87,14 @@ function checkBranches(
   return outcomes.reduce((best, next) => (next.length < best.length ? next : best));
 }
 
-/** The key that has one value in each kind of object: `kind` or `name`; empty, if there is none. */
+/** The key by whose value kinds of objects are told apart: `kind` or `name`; empty, if there is none. */
 function tagOf({ properties = {} }: JsonSchema): string {
-  return Object.keys(properties).find((key) => properties[key]!.const !== undefined) ?? "";
+  return Object.keys(properties).find((key) => valuesOf(properties[key]).length > 0) ?? "";
+}
+
+/** The few values that a key may have, where it has few. */
+function valuesOf({ const: constant, enum: values }: JsonSchema = {}): readonly unknown[] {
+  return constant === undefined ? (values ?? []) : [constant];
 }
 
 function checkTagged(
@@ -96,15 +106,15 @@ function checkTagged(
 ): readonly Problem[] {
   const tag = tags.find((key) => Object.hasOwn(value, key));
   if (tag === undefined) {
-    const strange = Object.keys(value).find((key) => closest(key, tags) !== undefined);
+    const strange = Object.keys(value).find((key) => meantBy(key, tags) !== undefined);
     const missing = `a key ${tags.map((key) => `"${key}"`).join(" or ")} is missing`;
     return [{ path, says: strange === undefined ? missing : unknownKey(strange, tags, tags) }];
   }
   const kinds = branches.filter((branch) => tagOf(branch) === tag);
-  const values = kinds.map(({ properties }) => properties![tag]!.const);
-  const kind = kinds[values.indexOf(value[tag])];
+  const values = kinds.map(({ properties }) => valuesOf(properties![tag]));
+  const kind = kinds.find((_, index) => values[index]!.includes(value[tag]));
   if (kind) return check(kind, value, path, definitions);
-  return [{ path: join(path, tag), says: notAmong(values, value[tag]) }];
+  return [{ path: join(path, tag), says: notAmong(values.flat(), value[tag]) }];
 }
 
 /** What is wrong with a value by itself, whatever is in it; null, if nothing is. */
@@ -119,7 +129,7 @@ function wrongValue(schema: JsonSchema, value: unknown): string | null {
 
 function notAmong(values: readonly unknown[], value: unknown): string {
   const names = values.filter((one): one is string => typeof one === "string");
-  const meant = typeof value === "string" ? closest(value, names) : undefined;
+  const meant = typeof value === "string" ? meantBy(value, names) : undefined;
   const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
   return `expected ${values.length > 1 ? "one of " : ""}${values.map(shown).join(", ")}, got ${shown(value)}${hint}`;
 }

@@ -2,7 +2,7 @@
 import { FormatError } from "../errors.ts";
 import { modelNames } from "../models/index.ts";
 import { problemsOf } from "./check.ts";
-import { layerSchema, type LayerText } from "./layers.ts";
+import { layerDefinitions, type LayerText } from "./layers.ts";
 import {
   choice,
   either,
@@ -99,25 +99,23 @@ const mlp = object({
 });
 
 /** Options of published networks; each refuses those that it has no use for. */
-const published = modelNames.map((name) =>
-  object({
-    name: only(name),
-    convention: optional(choice("keras", "torch"), "Whose layers to follow. Default: of the published weights."),
-    dropout: optional(share, "Rate of the dropout in the classifier. Default: the publication's."),
-    width: optional(positive, "Of wide and narrow forms."),
-    blocks: optional(list(whole(1)), "Layers of each block, of DenseNets."),
-  }),
-);
+const published = object({
+  name: choice(...modelNames),
+  convention: optional(choice("keras", "torch"), "Whose layers to follow. Default: of the published weights."),
+  dropout: optional(share, "Rate of the dropout in the classifier. Default: the publication's."),
+  width: optional(positive, "Of wide and narrow forms."),
+  blocks: optional(list(whole(1)), "Layers of each block, of DenseNets."),
+});
 
 const model = saying(
   "A network by its name, or its layers as a model file records them. Networks begin with random weights.",
-  either(mlp, object({ name: only("convnet") }), ...published, named<LayerText>("layer")),
+  either(mlp, object({ name: only("convnet") }), published, named<LayerText>("layer")),
 );
 
 const rate = positive;
 const span = optional(positive, "Epochs until it ends. Default: all.");
 const every = saying("Epochs between two steps.", positive);
-const plain = [
+const plain = either(
   object({ kind: only("constant"), rate }),
   object({ kind: only("step"), rate, every, factor: positive }),
   object({ kind: only("exponential"), rate, every, factor: positive }),
@@ -139,12 +137,19 @@ const plain = [
     startDivisor: optional(positive),
     endDivisor: optional(positive),
   }),
-] as const;
+);
+
+type PlainText = Described<typeof plain>;
 
 const schedule = either(
   positive,
-  ...plain,
-  object({ kind: only("warmup"), epochs: positive, start: optional(share), after: either(positive, ...plain) }),
+  named<PlainText>("plainSchedule"),
+  object({
+    kind: only("warmup"),
+    epochs: positive,
+    start: optional(share),
+    after: either(positive, named<PlainText>("plainSchedule")),
+  }),
 );
 
 const rated = {
@@ -263,7 +268,7 @@ export const EXPERIMENT_SCHEMA = {
   title: "An experiment of Trama's",
   description: "One training, or one for each seed and fold, whose result is written beside a published one.",
   ...experiment,
-  $defs: { layer: saying("A layer, as model files record it.", layerSchema) },
+  $defs: { ...layerDefinitions, plainSchedule: plain },
 } as const satisfies Schema<Experiment> & Readonly<Record<string, unknown>>;
 
 /**

@@ -1,5 +1,5 @@
 /** Layers as experiment files write them: records as in model files, with every option of every kind. */
-import type { LayerRecord } from "../nn/index.ts";
+import type { Initialiser, LayerRecord, PoolLayerOptions } from "../nn/index.ts";
 import {
   choice,
   either,
@@ -12,6 +12,7 @@ import {
   optional,
   pair,
   positive,
+  saying,
   share,
   text,
   whole,
@@ -24,9 +25,10 @@ export type LayerText = Omit<LayerRecord, "config" | "children"> & {
   readonly children?: readonly LayerText[];
 };
 
-const window = either(whole(1), pair(whole(1)));
 const sides = pair(pair(whole(0)));
-const padding = either(choice("valid", "same"), whole(0), sides);
+const window = named<number | readonly [number, number]>("window");
+const padding = named<NonNullable<PoolLayerOptions["padding"]>>("padding");
+const initialiser = named<Initialiser>("initialiser");
 const fused = choice("relu", "relu6", "sigmoid", "tanh");
 const activations = choice(
   "relu",
@@ -42,13 +44,6 @@ const activations = choice(
 );
 const scaled = ["glorotUniform", "glorotNormal", "heUniform", "heNormal", "lecunUniform", "lecunNormal"] as const;
 const deviation = { mean: optional(number()), deviation: optional(positive) };
-const initialiser = either(
-  choice(...scaled, "uniform", "normal", "truncatedNormal", "zeros", "ones"),
-  object({ name: only("uniform"), min: optional(number()), max: optional(number()) }),
-  object({ name: only("normal"), ...deviation }),
-  object({ name: only("truncatedNormal"), ...deviation }),
-  object({ name: only("constant"), value: number() }),
-);
 
 const name = optional(text);
 const pooling = {
@@ -114,8 +109,7 @@ const branching = {
 
 const layer = named<LayerText>("layer");
 
-/** A layer's description, under the name `layer`. */
-export const layerSchema = either(
+const anyLayer = either(
   ...Object.entries(branching).map(([kind, config]) =>
     object({ kind: only(kind), config: optional(object(config)), children: list(layer) }),
   ),
@@ -123,7 +117,22 @@ export const layerSchema = either(
     const record = object(config);
     return object({ kind: only(kind), config: record.required ? record : optional(record) });
   }),
-) as Schema<LayerText>;
+);
+
+const anyInitialiser = either(
+  choice(...scaled, "uniform", "normal", "truncatedNormal", "zeros", "ones"),
+  object({ name: only("uniform"), min: optional(number()), max: optional(number()) }),
+  object({ name: choice("normal", "truncatedNormal"), ...deviation }),
+  object({ name: only("constant"), value: number() }),
+) satisfies Schema<Initialiser>;
+
+/** What a layer's description refers to. */
+export const layerDefinitions = {
+  layer: saying("A layer, as model files record it.", anyLayer),
+  window: either(whole(1), pair(whole(1))),
+  padding: either(choice("valid", "same"), whole(0), sides),
+  initialiser: anyInitialiser,
+} as const;
 
 /** A layer's record as the network's own functions read it. */
 export function layerRecord({ kind, config = {}, children }: LayerText): LayerRecord {

@@ -157,8 +157,9 @@ function normalisationOf({ input = {}, model }: Experiment, training: ImageDatas
 }
 
 function pixelsOf(model: Experiment["model"]): Normalisation {
-  if ("name" in model && model.name !== "mlp" && model.name !== "convnet")
+  if ("name" in model && model.name !== "mlp" && model.name !== "convnet") {
     return pixelsFor(model.name, model.convention);
+  }
   const expected = "a published network, which says what it was fed";
   throw new OptionError({ where: "input.normalisation", expected, got: "name" in model ? model.name : model.kind });
 }

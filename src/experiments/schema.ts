@@ -108,7 +108,7 @@ export function optional<T>(schema: Schema<T>, description?: string, fallback?: 
 
 export const saying = <T>(description: string, schema: Schema<T>): Schema<T> => ({ ...schema, description });
 
-/** One of several: of another type each, or objects that differ in a key of one value, such as `kind`. */
+/** One of several: of another type each, or objects that are told apart by the value of a key, such as `kind`. */
 export const either = <const S extends readonly Schema<unknown>[]>(...anyOf: S): Schema<Described<S[number]>> => ({
   anyOf,
 });
