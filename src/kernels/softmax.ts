@@ -63,13 +63,8 @@ interface Wide extends Constants {
   readonly held: number;
 }
 
-const wideUniforms = { k: "u32", lines: "u32", across: "u32" } as const;
-
-/** Workgroups beyond a dimension's limit fold into rows; what is left over has nothing to do. */
-const LINE = /* wgsl */ `
-      let line = group.y * u.across + group.x;
-      if (line >= u.lines) { return; }
-      let start = line * u.k; let end = start + u.k; let first = start + lane;`;
+/** Workgroups take line after line, `step` apart. */
+const wideUniforms = { k: "u32", lines: "u32", step: "u32" } as const;
 
 const largest = (v: string, { width }: Wide) => (width === 1 ? v : `max(max(${v}.x, ${v}.y), max(${v}.z, ${v}.w))`);
 const total = (v: string, { width }: Wide) => (width === 1 ? v : `(${v}.x + ${v}.y + ${v}.z + ${v}.w)`);
@@ -129,7 +124,7 @@ function heldForward(wide: Wide, join: Join): string {
 }
 
 /** Vectors that are loaded together while a line streams by. */
-const CHUNK = 4;
+const CHUNK = 2;
 
 function streamedForward(wide: Wide, join: Join): string {
   const { lanes, log } = wide;
@@ -190,9 +185,11 @@ function wideKernels(join: Join, suffix: string) {
   } as const;
   const source = (body: (wide: Wide, join: Join) => string) => (constants: Constants) => /* wgsl */ `
     ${join.memory(constants as Wide)}
-    fn run(group: vec3u, lane: u32) {                      // one workgroup per line
-      ${LINE}
-      ${body(constants as Wide, join)}
+    fn run(group: vec3u, lane: u32) {                      // one workgroup per line, or for several
+      for (var line = group.x; line < u.lines; line += u.step) {
+        let start = line * u.k; let end = start + u.k; let first = start + lane;
+        ${body(constants as Wide, join)}
+      }
     }`;
   return {
     forward: defineKernel({
@@ -220,6 +217,9 @@ const WIDE = 64;
 /** Vectors of a line that a lane can keep: beyond, registers spill, and a second load costs no more. */
 const HELD = { forward: 8, backward: 4 } as const;
 
+/** Work for every core of a software adapter, which takes as long to launch a workgroup as to walk a short line. */
+const SOFTWARE_GROUPS = 128;
+
 /** Lanes of a workgroup: all of a subgroup, or as many as leave each lane a few vectors. */
 function lanesFor({ variant, subgroupSize }: Device, vectors: number): number {
   if (variant === "subgroup") return subgroupSize;
@@ -246,11 +246,14 @@ function wideOf(device: Device, { count, k, inner }: Lines, log: boolean, direct
   const lanes = lanesFor(device, vectors);
   const needed = Math.ceil(vectors / lanes);
   const held = width === 4 && needed <= HELD[direction] ? needed : 0;
-  const across = Math.min(count, device.gpu.limits.maxComputeWorkgroupsPerDimension);
+  const step = Math.min(
+    count,
+    device.isSoftware ? SOFTWARE_GROUPS : device.gpu.limits.maxComputeWorkgroupsPerDimension,
+  );
   return {
     kernels: families[device.variant === "subgroup" ? "subgroup" : "tiled"],
-    sizes: { k: vectors, lines: count, across },
-    settings: { constants: { log, lanes, width, held }, groups: [across, Math.ceil(count / across), 1] as const },
+    sizes: { k: vectors, lines: count, step },
+    settings: { constants: { log, lanes, width, held }, groups: [step, 1, 1] as const },
   };
 }
 

@@ -31,7 +31,7 @@ checkOp(tests, "softmax", check(softmax, reference.softmax, reference.softmaxGra
 /** Long lines have kernels of their own, in which a workgroup walks a line. */
 const long = {
   cases: fc.record({
-    shape: fc.constantFrom<number[]>([3, 64], [5, 100], [2, 1000], [7, 68], [3, 1030], [2, 127], [2, 5004]),
+    shape: fc.constantFrom<number[]>([3, 64], [5, 100], [2, 1000], [7, 68], [3, 1030], [2, 127], [2, 5004], [150, 64]),
     axis: fc.constant(-1),
     seed: generate.seed,
   }),
