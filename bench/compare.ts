@@ -4,13 +4,18 @@ import { NumericError } from "../src/errors.ts";
 type Values = ArrayLike<number>;
 
 /**
- * Throws `NumericError` where two results differ by more than `tolerance` of the greatest value, or hold nothing but
- * zeros: two engines that both computed nothing do not agree.
+ * Throws `NumericError` where two engines' results, taken one by one, differ by more than `tolerance` of the greatest value,
+ * or hold nothing but zeros: two engines that both computed nothing do not agree.
  */
-export function compare(name: string, ours: Values, theirs: Values, tolerance: number): void {
+export function compare(name: string, ours: readonly Values[], theirs: readonly Values[], tolerance: number): void {
   const refuse = (got: string): never => {
     throw new NumericError({ where: name, expected: "the same numbers from both engines", got });
   };
+  if (ours.length !== theirs.length) refuse(`${ours.length} and ${theirs.length} results`);
+  ours.forEach((values, index) => compareOne(values, theirs[index]!, tolerance, refuse));
+}
+
+function compareOne(ours: Values, theirs: Values, tolerance: number, refuse: (got: string) => never): void {
   if (ours.length !== theirs.length) refuse(`${ours.length} and ${theirs.length} values`);
   const greatest = greatestOf(theirs);
   if (greatest === 0) refuse("zeros only");

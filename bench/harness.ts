@@ -8,8 +8,8 @@ import { median, ratios, spreadOf, type Spread } from "./statistics.ts";
 export interface Runnable {
   /** Makes this engine the one that calls go to. Not timed. */
   enter(): Promise<void>;
-  /** Asks for `times` runs without waiting for them. */
-  run(times: number): void;
+  /** Asks for `times` runs; resolves, where it is a promise, once the next may be asked for. */
+  run(times: number): void | Promise<void>;
   /** Waits until all that was asked is done. */
   sync(): Promise<void>;
 }
@@ -38,7 +38,7 @@ const MOST_CALLS = 64;
 export async function sample(contender: Runnable, times: number, clock: Clock): Promise<number> {
   await contender.enter();
   const began = clock();
-  contender.run(times);
+  await contender.run(times);
   await contender.sync();
   return (clock() - began) / times;
 }

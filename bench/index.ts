@@ -1,12 +1,13 @@
-/** `npm run bench`: Trama against TensorFlow.js on the same adapter, in one run. */
+/** `npm run bench`: Trama against other engines on the same adapter, in one run. */
 import { OptionError, TramaError } from "../src/errors.ts";
 import { openDevice, type AdapterOptions, type Device } from "../src/tensor/index.ts";
 import { copyBandwidth } from "./bandwidth.ts";
 import type { Case, Suite } from "./case.ts";
-import { tfjsEngine, type Tfjs } from "./engines/tfjs.ts";
+import { baselineOf, startPeer, type Peer } from "./engines/peers.ts";
 import { tramaEngine } from "./engines/trama.ts";
 import type { Plan } from "./harness.ts";
 import type { CaseResult } from "./measure.ts";
+import { CONVNET, MLP, NORMED } from "./networks.ts";
 import { parseOptions, type BenchOptions } from "./options.ts";
 import { profileTable } from "./profile.ts";
 import { headerOf, type Header } from "./report/header.ts";
@@ -14,6 +15,7 @@ import { checkWritable, recordsOf, writeRecords } from "./report/records.ts";
 import { asMarkdown, asText, COLUMNS, extraLines, rowsOf } from "./report/table.ts";
 import type { Surroundings } from "./report/verdicts.ts";
 import { runSuites, type Listener } from "./run.ts";
+import { MODELS } from "./suites/models.ts";
 import { SUITES } from "./suites/index.ts";
 import { adapterClass } from "./targets.ts";
 
@@ -21,13 +23,18 @@ const FULL: Plan = { rounds: 15, leastRounds: 5, budget: 30_000, sample: 30 };
 const QUICK: Plan = { rounds: 5, leastRounds: 3, budget: 2_500, sample: 10 };
 const PROFILE_ROUNDS = { full: 25, quick: 9 };
 
+const PROFILED = [CONVNET, MLP, NORMED, ...MODELS];
+
 /** As the shell counts a process that SIGINT ended. */
 const INTERRUPTED = 130;
 
-function chosenSuites({ quick, only }: BenchOptions, onGpu: boolean): Suite[] {
-  const wanted = (suite: string, { name, when = "always" }: Case) =>
-    (when === "always" || (when === "full" && !quick) || (when === "gpu" && onGpu)) &&
-    (only === null || only.test(`${suite}: ${name}`));
+/** `device`: cases that it cannot run are left out; null for all cases. */
+function chosenSuites({ quick, only }: BenchOptions, device: Device | null): Suite[] {
+  const timely = ({ when = "always" }: Case) =>
+    when === "always" || (when === "full" && !quick) || (when === "gpu" && !device?.isSoftware);
+  const possible = ({ needs }: Case) => needs === undefined || !device || device.gpu.features.has(needs);
+  const wanted = (suite: string, of: Case) =>
+    timely(of) && possible(of) && (only === null || only.test(`${suite}: ${of.name}`));
   const chosen = SUITES.map(({ name, cases }) => ({ name, cases: cases.filter((each) => wanted(name, each)) })).filter(
     ({ cases }) => cases.length > 0,
   );
@@ -54,10 +61,15 @@ function say(header: Header): void {
   console.log(`${header.lines.join("\n")}\n`);
 }
 
-async function profile(device: Device, { quick }: BenchOptions): Promise<void> {
+/** The targets' networks, or those that `--only` matches; in half precision too, where the adapter has it. */
+async function profile(device: Device, { quick, only }: BenchOptions): Promise<void> {
   say(headerOf(device, []));
   const rounds = quick ? PROFILE_ROUNDS.quick : PROFILE_ROUNDS.full;
-  for (const network of ["ConvNet", "MLP"] as const) console.log(`${await profileTable(device, network, rounds)}\n`);
+  const networks = only ? PROFILED.filter(({ name }) => only.test(name)) : [CONVNET, MLP];
+  const precisions = device.gpu.features.has("shader-f16") ? (["f32", "mixed"] as const) : (["f32"] as const);
+  for (const network of networks) {
+    for (const precision of precisions) console.log(`${await profileTable(device, network, precision, rounds)}\n`);
+  }
 }
 
 function printing(surroundings: Surroundings): Listener {
@@ -91,12 +103,12 @@ function conclude(results: readonly CaseResult[], signal: AbortSignal): void {
 
 async function bench(device: Device, options: BenchOptions, adapterOptions: AdapterOptions): Promise<void> {
   const adapter = adapterClass(device);
-  const suites = chosenSuites(options, adapter === "gpu");
+  const suites = chosenSuites(options, device);
   const signal = interruptible();
   const plan = options.quick ? QUICK : FULL;
   const trama = tramaEngine(device);
-  const peers: Tfjs[] = [];
-  for (const name of options.against) peers.push(await tfjsEngine(name, device, adapterOptions));
+  const peers: Peer[] = [baselineOf(trama)];
+  for (const name of options.against) peers.push(await startPeer(name, device, adapterOptions));
   const header = headerOf(device, peers);
   say(header);
   const surroundings = { adapter, bandwidth: adapter === "gpu" ? await copyBandwidth(device, plan) : null };
@@ -113,7 +125,7 @@ async function bench(device: Device, options: BenchOptions, adapterOptions: Adap
 
 function list(options: BenchOptions): void {
   const mark = ({ when = "always" }: Case) => (when === "always" ? "" : ` (${when})`);
-  const names = chosenSuites(options, true).flatMap(({ name, cases }) =>
+  const names = chosenSuites(options, null).flatMap(({ name, cases }) =>
     cases.map((each) => `${name}: ${each.name}${mark(each)}`),
   );
   console.log(names.join("\n"));

@@ -1,9 +1,9 @@
 /** One case from start to end: load, first call, comparison of results, interleaved timing, memory. */
 import { NumericError } from "../src/errors.ts";
-import type { Case } from "./case.ts";
+import { loadPeer, type Case } from "./case.ts";
 import { compare } from "./compare.ts";
 import { runnable, type Contender, type Engine, type Loaded } from "./engine.ts";
-import type { Tfjs } from "./engines/tfjs.ts";
+import type { Peer } from "./engines/peers.ts";
 import type { Trama } from "./engines/trama.ts";
 import { interleave, Interrupted, ratioOf, timingOf, type Plan, type Ratio, type Timing } from "./harness.ts";
 
@@ -17,7 +17,9 @@ export interface Measurement extends Timing {
 
 export interface PeerResult {
   readonly engine: Engine;
-  /** Null where the peer cannot do the case, or computes something else; `error` says which. */
+  /** Whether the peer has such a thing at all, as far as we know. */
+  readonly offered: boolean;
+  /** Null where the peer does not offer the case, or cannot do it; then `error` says why. */
   readonly measurement: Measurement | null;
   /** The peer's time over ours. */
   readonly ratio: Ratio | null;
@@ -35,7 +37,7 @@ export interface CaseResult {
 
 export interface Bench {
   readonly trama: Trama;
-  readonly peers: readonly Tfjs[];
+  readonly peers: readonly Peer[];
   readonly plan: Plan;
   readonly signal: AbortSignal;
 }
@@ -48,37 +50,60 @@ interface Entrant {
   readonly first: number;
 }
 
-async function enter(engine: Engine, load: () => Promise<Loaded>): Promise<Entrant> {
+async function enter(engine: Engine, load: () => Promise<Loaded>): Promise<Entrant>;
+async function enter(engine: Engine, load: () => Promise<Loaded> | null): Promise<Entrant | null>;
+async function enter(engine: Engine, load: () => Promise<Loaded> | null): Promise<Entrant | null> {
   await engine.enter();
   const loaded = await load();
+  if (!loaded) return null;
   await engine.sync();
   const began = performance.now();
   const contender = await loaded.start();
-  contender.run(1);
+  await contender.run(1);
   await engine.sync();
   return { engine, loaded, contender, first: performance.now() - began };
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 
-/** Peers that can do the case and agree with us, and those that cannot, with what they said. */
-async function admit(of: Case, { trama, peers, signal }: Bench, ours: Entrant) {
+/** Who takes part beside Trama. */
+interface Admission {
+  readonly admitted: readonly Entrant[];
+  /** Peers that offer the case but cannot do it, or compute something else, with what is to be said of that. */
+  readonly refused: ReadonlyMap<Engine, string>;
+  /** Set where a peer contradicts Trama and none confirms it. */
+  readonly mismatch: string | null;
+}
+
+/** Trama in full precision is a peer of the few cases that say so, and of no interest elsewhere. */
+const peersOf = ({ peers: loaders }: Case, { peers }: Bench) =>
+  peers.filter(({ library }) => library !== "trama" || loaders.baseline !== undefined);
+
+async function admit(of: Case, bench: Bench, ours: Entrant): Promise<Admission> {
+  const { trama, signal } = bench;
+  const { summary = (values: ArrayLike<number>) => values, tolerance = 1e-4 } = of;
   const admitted: Entrant[] = [];
   const refused = new Map<Engine, string>();
-  const expected = await ours.contender.values();
-  let mismatch: string | null = null;
-  for (const peer of peers) {
+  const contradictions: string[] = [];
+  const expected = (await ours.contender.values()).map(summary);
+  for (const peer of peersOf(of, bench)) {
     if (signal.aborted) break;
+    let entrant: Entrant | null = null;
     try {
-      const entrant = await enter(peer, () => of.tfjs(peer, trama));
-      const got = await entrant.contender.values();
+      entrant = await enter(peer, () => loadPeer(of, peer, trama));
+      if (!entrant) continue;
+      const got = (await entrant.contender.values()).map(summary);
+      compare(`${of.name} on ${peer.name}`, expected, got, tolerance);
       admitted.push(entrant);
-      compare(`${of.name} on ${peer.name}`, expected, got, of.tolerance ?? 1e-4);
     } catch (error) {
-      refused.set(peer, messageOf(error));
-      if (error instanceof NumericError) mismatch = error.message;
+      entrant?.contender.dispose();
+      if (error instanceof NumericError) {
+        contradictions.push(error.message);
+        refused.set(peer, `computes something else: ${error.got}`);
+      } else refused.set(peer, messageOf(error));
     }
   }
+  const [mismatch = null] = admitted.length === 0 ? contradictions : [];
   return { admitted, refused, mismatch };
 }
 
@@ -95,14 +120,14 @@ async function time(of: Case, suite: string, bench: Bench, ours: Entrant): Promi
     const samples = await interleave(runnables, bench.plan, undefined, bench.signal);
     const trama = await measurementOf(ours, samples[0]!);
     const peers: PeerResult[] = [];
-    for (const engine of bench.peers) {
+    for (const engine of peersOf(of, bench)) {
       const index = entrants.findIndex((entrant) => entrant.engine === engine);
       const error = refused.get(engine) ?? null;
-      if (index < 0) peers.push({ engine, measurement: null, ratio: null, error });
+      if (index < 0) peers.push({ engine, offered: error !== null, measurement: null, ratio: null, error });
       else {
         await engine.enter();
         const measurement = await measurementOf(entrants[index]!, samples[index]!);
-        peers.push({ engine, measurement, ratio: ratioOf(samples[index]!, samples[0]!), error });
+        peers.push({ engine, offered: true, measurement, ratio: ratioOf(samples[index]!, samples[0]!), error });
       }
     }
     return { suite, of, trama, peers, error: null };

@@ -35,7 +35,7 @@ function patternFrom(text: string): RegExp {
 export function parseOptions(args: readonly string[]): BenchOptions | null {
   const command = new Command("npm run bench --")
     .description("Measures Trama against other engines on one adapter, in one process, in turn.")
-    .option("--quick", "fewer rounds and smaller cases: under 3 minutes on lavapipe", false)
+    .option("--quick", "fewer rounds and smaller cases: under 4 minutes on lavapipe", false)
     .option("--only <pattern>", "cases whose suite or name matches this regular expression", patternFrom)
     .option("--against <peers>", `comma-separated: ${PEERS.join(", ")}; or none`, peersFrom, [PEERS[0]])
     .option("--adapter <name>", "gpu, lavapipe, swiftshader, or part of an adapter's name")

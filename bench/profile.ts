@@ -1,13 +1,19 @@
 /** `--profile`: where the time of a training step goes, kernel by kernel. */
 import { profile, type Device, type KernelTime } from "../src/tensor/index.ts";
-import { trainingSetup, type NetworkName } from "./networks.ts";
+import type { Precision } from "../src/train/trainingStep.ts";
+import { trainingSetup, type Network } from "./networks.ts";
 import { midmean } from "./statistics.ts";
 
 const WARM_UP = 2;
 
 /** The table of a network's training step: each kernel with its mean time over `rounds` steps. */
-export async function profileTable(device: Device, network: NetworkName, rounds: number): Promise<string> {
-  const program = await trainingSetup(device, network).compile();
+export async function profileTable(
+  device: Device,
+  network: Network,
+  precision: Precision,
+  rounds: number,
+): Promise<string> {
+  const program = await trainingSetup(device, network, precision).compile();
   program.run([], WARM_UP);
   await device.idle();
   const runs: KernelTime[][] = [];
@@ -21,5 +27,5 @@ export async function profileTable(device: Device, network: NetworkName, rounds:
   );
   program.dispose();
   const means = device.gpu.features.has("timestamp-query") ? "timestamps" : "the clock, each kernel repeated";
-  return `${network} training step, by ${means}, means of the middle half of ${rounds} steps\n${program.explain(kernels)}`;
+  return `${network.name} training step, ${precision}, by ${means}, means of the middle half of ${rounds} steps\n${program.explain(kernels)}`;
 }

@@ -4,17 +4,19 @@
  */
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { chooseAdapter, waitFor } from "#gpu";
+import { waitFor } from "#gpu";
 import type { AdapterOptions, Device } from "../../src/tensor/index.ts";
 import type { Contender, Engine, Loaded, PeerName } from "../engine.ts";
 import type { InputValues } from "../inputs.ts";
-import { VERSIONS } from "../versions.ts";
+import { withBrowserGlobals } from "./browserGlobals.ts";
+import { flattened, type Results } from "./results.ts";
 
 export type Tf = typeof TensorFlow;
 export type TfTensor = TensorFlow.Tensor;
+export type TfImage = TensorFlow.Tensor4D;
 
 export interface Tfjs extends Engine {
-  readonly name: PeerName;
+  readonly library: "tfjs";
   readonly tf: Tf;
   /** Absent on WebAssembly. */
   readonly webgpu?: WebGPUBackend;
@@ -37,8 +39,9 @@ async function onWebGpu(tf: Tf, device: Device, options: AdapterOptions): Promis
   });
   const webgpu = tf.backend() as WebGPUBackend;
   return {
+    library: "tfjs",
     name: "tfjs-webgpu",
-    version: VERSIONS.tfjs,
+    version: tf.version.tfjs,
     tf,
     webgpu,
     enter: () => activate(tf, "webgpu"),
@@ -56,8 +59,9 @@ async function onWasm(tf: Tf): Promise<Tfjs> {
   await import("@tensorflow/tfjs-backend-wasm");
   await activate(tf, "wasm");
   return {
+    library: "tfjs",
     name: "tfjs-wasm",
-    version: VERSIONS.tfjs,
+    version: tf.version.tfjs,
     tf,
     enter: () => activate(tf, "wasm"),
     sync: async () => undefined,
@@ -69,27 +73,9 @@ async function activate(tf: Tf, backend: string): Promise<void> {
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs cannot start its ${backend} backend here`);
 }
 
-/** The WebGPU constants stay: tfjs reads them in every call. */
-async function withBrowserGlobals(options: AdapterOptions, body: () => Promise<void>): Promise<void> {
-  const { globals } = await import("webgpu");
-  for (const [name, value] of Object.entries(globals)) {
-    if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-  }
-  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
-  // An adapter gives one device only, and ours has given it: tfjs gets the same adapter anew.
-  const gpu = { requestAdapter: async () => (await chooseAdapter(options)).adapter };
-  Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node" }, configurable: true });
-  try {
-    await body();
-  } finally {
-    if (before) Object.defineProperty(globalThis, "navigator", before);
-    else Reflect.deleteProperty(globalThis, "navigator");
-  }
-}
-
 /** A tensor that is on the device before anything is timed. */
 export function loadTensor({ tf, webgpu }: Tfjs, { values, shape }: InputValues): TfTensor {
-  const data = values instanceof Uint32Array ? Int32Array.from(values) : values;
+  const data = values instanceof Float32Array ? values : Int32Array.from(values);
   const tensor = tf.tensor(data, [...shape]);
   webgpu?.uploadToGPU(tensor.dataId);
   return tensor;
@@ -99,25 +85,36 @@ export function loadTensor({ tf, webgpu }: Tfjs, { values, shape }: InputValues)
 export function loadTfjsOp(
   engine: Tfjs,
   inputs: readonly InputValues[],
-  op: (tf: Tf, ...inputs: TfTensor[]) => TfTensor,
+  op: (tf: Tf, ...inputs: TfTensor[]) => Results<TfTensor>,
 ): Loaded {
   const { tf } = engine;
   const tensors = inputs.map((input) => loadTensor(engine, input));
   return {
     async start(): Promise<Contender> {
-      let result: TfTensor | null = null;
+      let results: TfTensor[] = [];
       return {
         run(times) {
           for (let turn = 0; turn < times; turn++) {
-            result?.dispose();
-            result = tf.tidy(() => op(tf, ...tensors));
+            tf.dispose(results);
+            results = tf.tidy(() => flattened(op(tf, ...tensors)));
           }
         },
-        values: () => result!.data(),
-        dispose: () => tf.dispose([result!, ...tensors]),
+        values: () => Promise.all(results.map((result) => result.data())),
+        dispose: () => tf.dispose([...results, ...tensors]),
       };
     },
   };
+}
+
+/** The result of `body`, and its gradients with respect to its arguments for `dy` coming in. */
+export function tfjsGradients(
+  tf: Tf,
+  body: (...x: TfTensor[]) => TfTensor,
+  variables: readonly TfTensor[],
+  dy: TfTensor,
+): TfTensor[] {
+  const { value, grads } = tf.valueAndGrads(body)([...variables], dy);
+  return [value, ...grads];
 }
 
 /** The most bytes in buffers at once while `body` runs, and it is waited for, above `before`. */

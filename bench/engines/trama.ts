@@ -3,6 +3,7 @@ import { compile, defineOp, free, keep, valueAndGradients, type Device, type Ten
 import type { Contender, Engine, Loaded } from "../engine.ts";
 import type { InputValues } from "../inputs.ts";
 import { VERSIONS } from "../versions.ts";
+import { flattened, type Results } from "./results.ts";
 
 export interface Trama extends Engine {
   readonly device: Device;
@@ -32,16 +33,52 @@ export class Holder {
   }
 }
 
+/** A tensor on the device; bytes travel packed, four to a word. */
+function loadTensor(device: Device, { values, shape }: InputValues): Tensor {
+  if (values instanceof Uint8Array) return device.tensor(new Uint32Array(values.buffer));
+  return device.tensor(values, shape);
+}
+
 /** An operation over inputs that are on the device. */
-export function loadOp(device: Device, inputs: readonly InputValues[], op: (...inputs: Tensor[]) => Tensor): Loaded {
+export function loadOp(
+  device: Device,
+  inputs: readonly InputValues[],
+  op: (...inputs: Tensor[]) => Results<Tensor>,
+): Loaded {
   const holder = new Holder();
-  const tensors = inputs.map(({ values, shape }) => holder.hold(device.tensor(values, shape)));
+  const tensors = inputs.map((input) => holder.hold(loadTensor(device, input)));
   return {
     async start(): Promise<Contender> {
-      const program = await compile(device, [], () => op(...tensors));
+      const program = await compile(device, [], () => flattened(op(...tensors)));
       return {
         run: (times) => program.run([], times),
-        values: () => program.outputs.read(),
+        values: () => device.readMany(program.outputs),
+        dispose() {
+          program.dispose();
+          holder.release();
+        },
+      };
+    },
+  };
+}
+
+/** Work that changes the first of its inputs in place. */
+export function loadUpdate(
+  device: Device,
+  inputs: readonly InputValues[],
+  update: (...inputs: Tensor[]) => void,
+): Loaded {
+  const holder = new Holder();
+  const tensors = inputs.map((input) => holder.hold(loadTensor(device, input)));
+  return {
+    async start(): Promise<Contender> {
+      const program = await compile(device, [], () => {
+        update(...tensors);
+        return null;
+      });
+      return {
+        run: (times) => program.run([], times),
+        values: () => device.readMany(tensors.slice(0, 1)),
         dispose() {
           program.dispose();
           holder.release();
@@ -60,4 +97,11 @@ const pullFrom = defineOp("pullFrom", {
 /** The gradient of `body` with respect to `variable`, for `dy` coming in. */
 export function gradientOf(body: () => Tensor, variable: Tensor, dy: Tensor): Tensor {
   return valueAndGradients(() => pullFrom(body(), dy), [variable]).gradients[0]!;
+}
+
+/** The result of `body`, and its gradients with respect to `variables` for `dy` coming in. */
+export function withGradients(body: () => Tensor, variables: readonly Tensor[], dy: Tensor): Tensor[] {
+  let value: Tensor | undefined;
+  const { gradients } = valueAndGradients(() => pullFrom((value = body()), dy), variables);
+  return [value!, ...gradients];
 }

@@ -1,25 +1,18 @@
 /** Our side of the whole-network cases: training as `fit` does it, prediction as `predict` does it. */
 import { collectRows, softmax } from "../../src/kernels/index.ts";
 import { build } from "../../src/nn/index.ts";
+import type { Shape } from "../../src/tensor/index.ts";
 import { Inference } from "../../src/train/evaluate.ts";
+import type { Precision } from "../../src/train/trainingStep.ts";
 import type { Contender, Loaded } from "../engine.ts";
-import {
-  architectureOf,
-  BATCH,
-  batchOfGarments,
-  CHECKED_STEPS,
-  CLASSES,
-  holdModel,
-  IMAGE,
-  trainingSetup,
-  type NetworkName,
-} from "../networks.ts";
+import type { Layout } from "../layout.ts";
+import { batchFor, CHECKED_STEPS, classesOf, holdModel, trainingSetup, type Network } from "../networks.ts";
 import { Holder, type Trama } from "./trama.ts";
 
-export async function loadStep({ device }: Trama, network: NetworkName): Promise<Loaded> {
+export async function loadStep({ device }: Trama, network: Network, precision: Precision = "f32"): Promise<Loaded> {
   const before = device.memory.bytesInUse;
   const holder = new Holder();
-  const { state, compile } = trainingSetup(device, network, holder.hold);
+  const { state, compile } = trainingSetup(device, network, precision, holder.hold);
   return {
     async start(): Promise<Contender> {
       const program = await compile();
@@ -33,7 +26,7 @@ export async function loadStep({ device }: Trama, network: NetworkName): Promise
             const [sum = 0, , rows = 0] = await state.totals.read();
             losses.push(sum / rows);
           }
-          return losses;
+          return [losses];
         },
         dispose() {
           program.dispose();
@@ -46,25 +39,21 @@ export async function loadStep({ device }: Trama, network: NetworkName): Promise
   };
 }
 
-export async function loadPrediction({ device }: Trama): Promise<Loaded> {
+export async function loadPrediction({ device }: Trama, network: Network): Promise<Loaded> {
+  const { layers, input, batch } = network;
   const holder = new Holder();
-  const model = holdModel(build(device, architectureOf("ConvNet"), { input: IMAGE }), holder.hold);
-  const { images, labels, count, origin } = batchOfGarments();
-  const results = holder.hold(device.zeros([BATCH, CLASSES]));
+  const model = holdModel(build(device, layers, { input }), holder.hold);
+  const results = holder.hold(device.zeros([batch, classesOf(network)]));
   return {
     async start(): Promise<Contender> {
-      const inference = await Inference.compile(
-        model,
-        { images, labels, shape: IMAGE, count, origin },
-        BATCH,
-        holder.hold,
-        (logits, _, place) => collectRows(softmax(logits), place, results),
+      const inference = await Inference.compile(model, batchFor(network), batch, holder.hold, (logits, _, place) =>
+        collectRows(softmax(logits), place, results),
       );
       return {
         run(times) {
           for (let turn = 0; turn < times; turn++) inference.submit();
         },
-        values: () => results.read(),
+        values: async () => [await results.read()],
         dispose() {
           inference.dispose();
           holder.release();
@@ -72,4 +61,26 @@ export async function loadPrediction({ device }: Trama): Promise<Loaded> {
       };
     },
   };
+}
+
+/** A parameter as a peer gets it. */
+export interface Weight {
+  readonly shape: Shape;
+  readonly values: Float32Array<ArrayBuffer>;
+  readonly layout: Layout | undefined;
+  readonly trainable: boolean;
+}
+
+/** Our initial values, by a model that is only asked for them, in the order in which layers take them. */
+export async function initialWeights({ device }: Trama, { layers, input }: Network): Promise<Weight[]> {
+  const holder = new Holder();
+  const { parameters } = holdModel(build(device, layers, { input }), holder.hold);
+  const values = await device.readMany(parameters.map(({ tensor }) => tensor));
+  holder.release();
+  return parameters.map(({ name, shape, trainable }, index) => ({
+    shape,
+    values: values[index] as Float32Array<ArrayBuffer>,
+    layout: name.endsWith("depthwise_kernel") ? "depthwise" : shape.length === 4 ? "filter" : undefined,
+    trainable,
+  }));
 }

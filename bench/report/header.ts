@@ -1,7 +1,7 @@
 /** What a measurement is worth nothing without: adapter, driver, versions, cores, and how busy the machine was. */
 import { availableParallelism, cpus, loadavg } from "node:os";
 import type { Device } from "../../src/tensor/index.ts";
-import type { Engine } from "../engine.ts";
+import { BASELINE, type Engine } from "../engine.ts";
 import { VERSIONS } from "../versions.ts";
 
 export interface Header {
@@ -19,7 +19,8 @@ export function headerOf({ adapter, variant }: Device, peers: readonly Engine[])
   const cores = availableParallelism();
   const load = loadavg()[0]!;
   const busy = load > BUSY * cores ? ": the machine is busy, so these figures are preliminary" : "";
-  const versions = Object.entries(VERSIONS).map(([name, version]) => `${name} ${version}`);
+  const { node, trama, webgpu } = VERSIONS;
+  const others = peers.filter(({ name }) => name !== BASELINE);
   const date = new Date().toISOString();
   return {
     adapter: adapter.name,
@@ -29,8 +30,8 @@ export function headerOf({ adapter, variant }: Device, peers: readonly Engine[])
       `adapter   ${adapter.name}, a ${adapter.kind === "gpu" ? "GPU" : "software adapter"} (${adapter.reason})`,
       `driver    ${adapter.driver || "unknown"}, from ${adapter.source}; kernels of the ${variant} family`,
       `cores     ${cores} of ${cpus()[0]?.model ?? "unknown"}, load ${load.toFixed(1)}${busy}`,
-      `versions  ${versions.join(", ")}`,
-      `against   ${peers.map(({ name }) => name).join(", ") || "nothing"}`,
+      `versions  node ${node}, trama ${trama}, webgpu ${webgpu}`,
+      `against   ${others.map(({ name, version }) => `${name} ${version}`).join(", ") || "nothing"}`,
       `date      ${date}`,
     ],
   };

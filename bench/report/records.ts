@@ -28,6 +28,8 @@ export interface BenchRecord {
   readonly firstCall: number | null;
   readonly peakBytes: number | null;
   readonly targets: readonly Verdict[];
+  /** Whether the engine has such a thing at all, as far as we know. */
+  readonly offered: boolean;
   readonly error: string | null;
   readonly date: string;
 }
@@ -54,21 +56,24 @@ function record(result: CaseResult, engine: Engine, measurement: Measurement | n
     firstCall: measurement?.first ?? null,
     peakBytes: measurement?.peakBytes ?? null,
     targets: [],
+    offered: true,
     error,
     date: header.date,
   };
 }
 
-function peerRecord(result: CaseResult, peer: PeerResult, header: Header, surroundings: Surroundings): BenchRecord {
-  const extras = extrasOf(result).filter((extra) => extra.peer === peer.engine.name);
+function peerRecord(result: CaseResult, peer: PeerResult, header: Header, verdicts: readonly Verdict[]): BenchRecord {
+  const { name } = peer.engine;
+  const extras = extrasOf(result).filter((extra) => extra.peer === name);
   return {
     ...record(result, peer.engine, peer.measurement, header),
     ratio: peer.ratio?.median ?? null,
     ratioSpread: peer.ratio?.spread ?? null,
     targets: [
-      ...verdictsOf(result, peer, surroundings),
-      ...extras.map(({ what, met }) => ({ target: `≤ 0.5 of ${peer.engine.name}: ${what}`, met })),
+      ...verdicts.filter((verdict) => verdict.peer === name),
+      ...extras.map(({ what, met }) => ({ target: `≤ 0.5 of ${name}: ${what}`, met, peer: name })),
     ],
+    offered: peer.offered,
     error: peer.error,
   };
 }
@@ -79,8 +84,13 @@ export function recordsOf(
   header: Header,
   surroundings: Surroundings,
 ): BenchRecord[] {
-  const own = { ...record(result, trama, result.trama, header), ratio: result.trama ? 1 : null };
-  return [own, ...result.peers.map((peer) => peerRecord(result, peer, header, surroundings))];
+  const verdicts = verdictsOf(result, surroundings);
+  const own: BenchRecord = {
+    ...record(result, trama, result.trama, header),
+    ratio: result.trama ? 1 : null,
+    targets: verdicts.filter(({ peer }) => peer === null),
+  };
+  return [own, ...result.peers.map((peer) => peerRecord(result, peer, header, verdicts))];
 }
 
 /** Throws, before anything is measured, where `path` could not be written. */

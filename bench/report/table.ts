@@ -1,7 +1,7 @@
 /** Results as lines of cells: the same for the terminal and for Markdown. */
 import type { CaseResult, Measurement, PeerResult } from "../measure.ts";
 import type { Spread } from "../statistics.ts";
-import { extrasOf, rate, verdictsOf, type Surroundings } from "./verdicts.ts";
+import { extrasOf, rate, verdictsOf, type Surroundings, type Verdict } from "./verdicts.ts";
 
 export const COLUMNS = [
   "case",
@@ -11,7 +11,7 @@ export const COLUMNS = [
   "ratio (middle half)",
   "rate",
   "first call ms",
-  "target",
+  "target, or what went wrong",
 ] as const;
 
 export type Row = readonly string[];
@@ -20,29 +20,52 @@ const digits = (value: number) => value.toFixed(value >= 100 ? 0 : value >= 10 ?
 
 const spread = ({ lower, upper }: Spread) => `${digits(lower)}–${digits(upper)}`;
 
-/** The lines of a case: one for each peer, or a single one. */
+/** The lines of a case: one for each peer that offers it, and one for all that do not. */
 export function rowsOf(result: CaseResult, surroundings: Surroundings): Row[] {
   const { of, trama, peers, error } = result;
   if (!trama) return [[of.name, `FAILED: ${error}`]];
-  const own = [of.name, digits(trama.median)];
-  if (peers.length === 0) return [[...own, "", "", "", speed(result, trama), digits(trama.first), ""]];
-  const cells = (peer: PeerResult) => peerCells(result, trama, peer, surroundings);
-  return peers.map((peer, index) => (index === 0 ? own : ["", ""]).concat(cells(peer)));
+  const verdicts = verdictsOf(result, surroundings);
+  const lines = peers.filter(({ offered }) => offered).map((peer) => peerLine(peer, verdicts));
+  const others = peers.filter(({ offered }) => !offered).map(({ engine }) => engine.name);
+  if (others.length > 0 || lines.length === 0) lines.push(othersLine(others));
+  return lines.map(({ ms, name, ratio, first, remark }, index) => {
+    if (index > 0) return ["", "", ms, name, ratio, "", first, remark];
+    const firsts = first === "" ? digits(trama.first) : `${digits(trama.first)} ${first}`;
+    const remarks = [targets(verdicts, null), remark].filter((text) => text !== "").join(", ");
+    return [of.name, digits(trama.median), ms, name, ratio, speed(result, trama), firsts, remarks];
+  });
 }
 
-function peerCells(result: CaseResult, trama: Measurement, peer: PeerResult, surroundings: Surroundings): string[] {
-  const { measurement, engine, error } = peer;
-  const [ms, ratio] = measurement ? [digits(measurement.median), ratioCell(peer)] : ["–", `cannot: ${error}`];
-  const first = `${digits(trama.first)} / ${measurement ? digits(measurement.first) : "–"}`;
-  const verdicts = verdictsOf(result, peer, surroundings).map(
-    ({ target, met }) => `${target} ${met ? "met" : "MISSED"}`,
-  );
-  return [ms, engine.name, ratio, speed(result, trama), first, verdicts.join(", ")];
+/** What a line says about a peer. */
+interface Line {
+  readonly ms: string;
+  readonly name: string;
+  readonly ratio: string;
+  readonly first: string;
+  readonly remark: string;
 }
 
-function ratioCell({ ratio }: PeerResult): string {
-  return ratio ? `${digits(ratio.median)}× (${spread(ratio.spread)})` : "";
+function peerLine({ measurement, engine: { name }, ratio, error }: PeerResult, verdicts: readonly Verdict[]): Line {
+  const remark = error === null ? targets(verdicts, name) : shortened(error);
+  if (!measurement) return { ms: "–", name, ratio: "cannot", first: "/ –", remark };
+  const ratios = ratio ? `${digits(ratio.median)}× (${spread(ratio.spread)})` : "";
+  return { ms: digits(measurement.median), name, ratio: ratios, first: `/ ${digits(measurement.first)}`, remark };
 }
+
+function othersLine(names: readonly string[]): Line {
+  const ratio = names.length > 0 ? "not offered" : "";
+  return { ms: "", name: names.join(", "), ratio, first: "", remark: "" };
+}
+
+const LONGEST_ERROR = 120;
+
+const shortened = (text: string) => (text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR - 1)}…` : text);
+
+const targets = (verdicts: readonly Verdict[], peer: string | null) =>
+  verdicts
+    .filter((verdict) => verdict.peer === peer)
+    .map(({ target, met }) => `${target} ${met ? "met" : "MISSED"}`)
+    .join(", ");
 
 function speed({ of }: CaseResult, { median }: Measurement): string {
   if (of.flops !== undefined) return `${digits(rate(of.flops, median))} GFLOP/s`;

@@ -1,11 +1,13 @@
 /** Targets held against what was measured. */
-import type { CaseResult, PeerResult } from "../measure.ts";
+import type { CaseResult } from "../measure.ts";
 import { MOST_OF_PEER, targetsOf, type AdapterClass, type Target } from "../targets.ts";
 
 export interface Verdict {
-  /** `≥ 25× tfjs-webgpu` */
+  /** `≥ 25×` */
   readonly target: string;
   readonly met: boolean;
+  /** Whom it is about; null for Trama by itself. */
+  readonly peer: string | null;
 }
 
 export interface Surroundings {
@@ -14,25 +16,20 @@ export interface Surroundings {
   readonly bandwidth: number | null;
 }
 
-/** What concerns a peer's line of the table. */
-export function verdictsOf(
-  { of, trama }: CaseResult,
-  { engine, ratio }: PeerResult,
-  { adapter, bandwidth }: Surroundings,
-): Verdict[] {
+/** Targets that this run could judge: those of peers that took part, and those of Trama by itself. */
+export function verdictsOf({ of, trama, peers }: CaseResult, { adapter, bandwidth }: Surroundings): Verdict[] {
   const judge = (target: Target): Verdict | null => {
-    if (target.kind === "ratio") {
-      if (target.peer !== engine.name || !ratio) return null;
-      return { target: `≥ ${target.least}×`, met: ratio.median >= target.least };
+    const { kind, least } = target;
+    if (kind === "ratio") {
+      const ratio = peers.find(({ engine }) => engine.name === target.peer)?.ratio;
+      return ratio ? { target: `≥ ${least}×`, met: ratio.median >= least, peer: target.peer } : null;
     }
     if (!trama) return null;
-    const { kind, least } = target;
-    return kind === "gflops"
-      ? { target: `≥ ${least} GFLOP/s`, met: rate(of.flops, trama.median) >= least }
-      : {
-          target: `≥ ${100 * least} % of copying`,
-          met: rate(of.bytes, trama.median) >= least * (bandwidth ?? Infinity),
-        };
+    if (kind === "gflops") {
+      return { target: `≥ ${least} GFLOP/s`, met: rate(of.flops, trama.median) >= least, peer: null };
+    }
+    const met = rate(of.bytes, trama.median) >= least * (bandwidth ?? Infinity);
+    return { target: `≥ ${100 * least} % of copying`, met, peer: null };
   };
   return targetsOf(of.goal, adapter)
     .map(judge)

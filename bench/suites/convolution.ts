@@ -1,8 +1,9 @@
 /** Convolution: forward, and the two gradients. */
 import { conv2d } from "../../src/kernels/index.ts";
 import { opCase, type Case, type CaseFacts, type Suite } from "../case.ts";
+import { jaxGradients, type JaxApi, type JaxArray } from "../engines/jax.ts";
 import { gradientOf } from "../engines/trama.ts";
-import type { Tf, TfTensor } from "../engines/tfjs.ts";
+import type { Tf, TfImage, TfTensor } from "../engines/tfjs.ts";
 
 type Four = [number, number, number, number];
 
@@ -11,6 +12,8 @@ interface Layer {
   readonly x: Four;
   readonly w: Four;
   readonly padding: "same" | "valid";
+  /** Default: 1. */
+  readonly stride?: number;
   readonly when?: NonNullable<CaseFacts["when"]>;
 }
 
@@ -24,6 +27,14 @@ const deep: Layer = {
 };
 const first: Layer = { label: "128×28×28×1→32, 3×3 valid", x: [128, 28, 28, 1], w: [3, 3, 1, 32], padding: "valid" };
 const pointwise: Layer = { label: "8×28×28×128→256, 1×1", x: [8, 28, 28, 128], w: [1, 1, 128, 256], padding: "same" };
+const stem: Layer = {
+  label: "8×112×112×3→64, 7×7 stride 2",
+  x: [8, 112, 112, 3],
+  w: [7, 7, 3, 64],
+  padding: "same",
+  stride: 2,
+  when: "full",
+};
 const large: Layer = {
   label: "64×56×56×64→64, 3×3",
   x: [64, 56, 56, 64],
@@ -32,9 +43,9 @@ const large: Layer = {
   when: "gpu",
 };
 
-function outputOf({ x, w, padding }: Layer): Four {
+function outputOf({ x, w, padding, stride = 1 }: Layer): Four {
   const lost = padding === "valid" ? w[0] - 1 : 0;
-  return [x[0], x[1] - lost, x[2] - lost, w[3]];
+  return [x[0], Math.ceil((x[1] - lost) / stride), Math.ceil((x[2] - lost) / stride), w[3]];
 }
 
 function facts(layer: Layer, goal: NonNullable<CaseFacts["goal"]>) {
@@ -43,60 +54,90 @@ function facts(layer: Layer, goal: NonNullable<CaseFacts["goal"]>) {
   return { flops: 2 * batch * height * width * w[0] * w[1] * w[2] * w[3], goal, when };
 }
 
+const image = (shape: Four) => ({ shape, layout: "image" }) as const;
+const filterOf = ({ w }: Layer) => ({ shape: w, layout: "filter" }) as const;
+
+const onnxPadding = ({ padding }: Layer) => ({ auto_pad: padding === "same" ? "SAME_UPPER" : "VALID" });
+
+/** jax-js knows the paddings by the same names. */
+const jaxConv = ({ padding, stride = 1 }: Layer, { lax }: JaxApi, x: JaxArray, w: JaxArray) =>
+  lax.convGeneralDilated(x, w, [stride, stride], padding === "same" ? "SAME" : "VALID");
+
 function forward(layer: Layer): Case {
-  const { label, x, w, padding } = layer;
+  const { label, x, padding, stride = 1 } = layer;
   return opCase({
     ...facts(layer, "convolutionForward"),
     name: `conv2d ${label}`,
-    inputs: [{ shape: x }, { shape: w }],
-    op: (image, filter) => conv2d(image, filter, { padding }),
-    peer: (tf, image, filter) => tf.conv2d(image as TfImage, filter as TfImage, 1, padding),
+    inputs: [image(x), { ...filterOf(layer), constant: true }],
+    layouts: ["image"],
+    trama: (images, filter) => conv2d(images, filter, { padding, stride }),
+    tfjs: (tf, images, filter) => tf.conv2d(images as TfImage, filter as TfImage, stride, padding),
+    ort: (graph, images, filter) =>
+      graph.node("Conv", [images, filter], { ...onnxPadding(layer), strides: [stride, stride] }),
+    jax: (jax, images, filter) => jaxConv(layer, jax, images, filter),
   });
 }
-
-type TfImage = ReturnType<Tf["tensor4d"]>;
 
 /** The gradient's kernel alone, which spares tfjs the forward pass that its tape would run. */
 function runGradient(
   tf: Tf,
   kernel: string,
   inputs: Record<string, TfTensor>,
-  layer: Layer,
+  { padding, stride = 1 }: Layer,
   shape: Record<string, Four>,
 ) {
-  const attributes = { strides: 1, pad: layer.padding, dataFormat: "NHWC", dimRoundingMode: undefined, ...shape };
+  const attributes = { strides: stride, pad: padding, dataFormat: "NHWC", dimRoundingMode: undefined, ...shape };
   return tf.engine().runKernel<TfTensor>(kernel, inputs, attributes as never);
 }
 
+/** In ONNX it is an operator of its own, the transposed convolution. */
 function inputGradient(layer: Layer): Case {
-  const { label, x, w, padding } = layer;
+  const { label, x, padding, stride = 1 } = layer;
   return opCase({
     ...facts(layer, "convolution"),
     name: `conv2d input gradient ${label}`,
-    inputs: [{ shape: x }, { shape: w }, { shape: outputOf(layer) }],
-    op: (image, filter, dy) => gradientOf(() => conv2d(image, filter, { padding }), image, dy),
-    peer: (tf, _image, filter, dy) =>
+    inputs: [image(x), { ...filterOf(layer), constant: true }, image(outputOf(layer))],
+    layouts: ["image"],
+    trama: (images, filter, dy) => gradientOf(() => conv2d(images, filter, { padding, stride }), images, dy),
+    tfjs: (tf, _images, filter, dy) =>
       runGradient(tf, "Conv2DBackpropInput", { dy: dy, filter: filter }, layer, { inputShape: x }),
+    ort: (graph, _images, filter, dy) =>
+      graph.node("ConvTranspose", [dy, filter], {
+        ...onnxPadding(layer),
+        strides: [stride, stride],
+        output_shape: [x[1], x[2]],
+      }),
+    jax(jax, images, filter, dy) {
+      const [y, dx] = jaxGradients(jax, (each) => jaxConv(layer, jax, each, filter), [images], dy);
+      y!.dispose();
+      return dx!;
+    },
   });
 }
 
 function filterGradient(layer: Layer): Case {
-  const { label, x, w, padding } = layer;
+  const { label, x, w, padding, stride = 1 } = layer;
   return opCase({
     ...facts(layer, "filterGradient"),
     name: `conv2d filter gradient ${label}`,
-    inputs: [{ shape: x }, { shape: w }, { shape: outputOf(layer) }],
-    op: (image, filter, dy) => gradientOf(() => conv2d(image, filter, { padding }), filter, dy),
-    peer: (tf, image, _filter, dy) =>
-      runGradient(tf, "Conv2DBackpropFilter", { x: image, dy: dy }, layer, { filterShape: w }),
+    inputs: [image(x), filterOf(layer), image(outputOf(layer))],
+    layouts: ["filter"],
+    trama: (images, filter, dy) => gradientOf(() => conv2d(images, filter, { padding, stride }), filter, dy),
+    tfjs: (tf, images, _filter, dy) =>
+      runGradient(tf, "Conv2DBackpropFilter", { x: images, dy: dy }, layer, { filterShape: w }),
+    jax(jax, images, filter, dy) {
+      const [y, dw] = jaxGradients(jax, (each) => jaxConv(layer, jax, images, each), [filter], dy);
+      y!.dispose();
+      return dw!;
+    },
   });
 }
 
 export const convolutionSuite: Suite = {
   name: "convolution",
   cases: [
-    ...[middle, deep, first, pointwise, large].map(forward),
-    ...[middle, deep, pointwise, large].map(inputGradient),
-    ...[middle, deep, first, pointwise, large].map(filterGradient),
+    ...[middle, deep, first, pointwise, stem, large].map(forward),
+    ...[middle, deep, pointwise, stem, large].map(inputGradient),
+    ...[middle, deep, first, pointwise, stem, large].map(filterGradient),
   ],
 };

@@ -1,40 +1,65 @@
 /** Whole networks: a training step as `fit` runs it, and prediction as `predict` runs it. */
-import type { Case, Suite } from "../case.ts";
+import type { Case, CaseFacts, Suite } from "../case.ts";
+import { loadJaxPrediction, loadJaxStep } from "../engines/jaxNetworks.ts";
+import { loadOrtPrediction } from "../engines/ortNetworks.ts";
 import { loadTfjsPrediction, loadTfjsStep } from "../engines/tfjsNetworks.ts";
 import { loadPrediction, loadStep } from "../engines/tramaNetworks.ts";
-import { BATCH, type NetworkName } from "../networks.ts";
+import { CONVNET, MLP, NORMED, predictionFlops, stepFlops, type Network } from "../networks.ts";
 
-/** Multiply-adds of one training step: forward, and twice as many backward, except for the first layer's input. */
-function stepFlops(network: NetworkName): number {
-  if (network === "MLP") return 2 * BATCH * (2 * 784 * 256 + 3 * 256 * 10);
-  const [first, second] = [26 * 26 * 9 * 32, 11 * 11 * 9 * 32 * 64];
-  return 2 * BATCH * (2 * first + 3 * (second + 1600 * 128 + 128 * 10));
+/** Adam divides by the root of squares: rounding in the smallest gradients becomes steps of full size. */
+const STEP_TOLERANCE = 2e-3;
+
+export function stepCase(network: Network, facts: Partial<CaseFacts> = {}): Case {
+  return {
+    name: `${network.name} training step, batch ${network.batch}`,
+    flops: stepFlops(network),
+    tolerance: STEP_TOLERANCE,
+    ...facts,
+    trama: (engine) => loadStep(engine, network),
+    peers: {
+      tfjs: (engine, trama) => loadTfjsStep(engine, trama, network),
+      jax: (engine, trama) => loadJaxStep(engine, trama, network),
+    },
+  };
 }
 
-function stepCase(network: NetworkName): Case {
+/** In half precision, against ourselves: TensorFlow.js has none. */
+export function mixedStepCase(network: Network, facts: Partial<CaseFacts> = {}): Case {
   return {
-    name: `${network} training step, batch ${BATCH}`,
+    name: `${network.name} training step, mixed precision, batch ${network.batch}`,
     flops: stepFlops(network),
-    goal: network === "MLP" ? "mlpStep" : "convNetStep",
-    // Adam divides by the root of squares: rounding in the smallest gradients becomes steps of full size.
-    tolerance: 2e-3,
-    trama: (engine) => loadStep(engine, network),
-    tfjs: (engine, trama) => loadTfjsStep(engine, trama, network),
+    needs: "shader-f16",
+    tolerance: 2e-2,
+    ...facts,
+    trama: (engine) => loadStep(engine, network, "mixed"),
+    peers: { baseline: (trama) => loadStep(trama, network) },
+  };
+}
+
+export function predictionCase(network: Network, facts: Partial<CaseFacts> = {}): Case {
+  return {
+    name: `${network.name} prediction, batch ${network.batch}`,
+    flops: predictionFlops(network),
+    tolerance: 1e-3,
+    ...facts,
+    trama: (engine) => loadPrediction(engine, network),
+    peers: {
+      tfjs: (engine, trama) => loadTfjsPrediction(engine, trama, network),
+      ort: (engine, trama) => loadOrtPrediction(engine, trama, network),
+      jax: (engine, trama) => loadJaxPrediction(engine, trama, network),
+    },
   };
 }
 
 export const networkSuite: Suite = {
   name: "networks",
   cases: [
-    stepCase("ConvNet"),
-    {
-      name: `ConvNet prediction, batch ${BATCH}`,
-      flops: 2 * BATCH * (26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 1600 * 128 + 128 * 10),
-      goal: "prediction",
-      tolerance: 1e-3,
-      trama: loadPrediction,
-      tfjs: loadTfjsPrediction,
-    },
-    stepCase("MLP"),
+    stepCase(CONVNET, { goal: "convNetStep" }),
+    mixedStepCase(CONVNET, { goal: "mixedStep" }),
+    predictionCase(CONVNET, { goal: "prediction" }),
+    stepCase(MLP, { goal: "mlpStep" }),
+    mixedStepCase(MLP, { when: "full" }),
+    stepCase(NORMED, { when: "full" }),
+    predictionCase(NORMED, { when: "full" }),
   ],
 };

@@ -109,14 +109,14 @@ const refusal = (of: () => void, pattern: RegExp) =>
   assert.throws(of, (error: unknown) => error instanceof NumericError && pattern.test(error.message));
 
 agreement("tolerance is a share of the greatest value", () => {
-  compare("x", [100, 0.009], [100, 0], 1e-4);
-  refusal(() => compare("x", [100, 0.02], [100, 0], 1e-4), /0\.02 and 0 at element 1/);
+  compare("x", [[100, 0.009]], [[100, 0]], 1e-4);
+  refusal(() => compare("x", [[100, 0.02]], [[100, 0]], 1e-4), /0\.02 and 0 at element 1/);
 });
 
 agreement("lengths, NaN and silent zeros are refused", () => {
-  refusal(() => compare("x", [1], [1, 2], 1), /1 and 2 values/);
-  refusal(() => compare("x", [1, Number.NaN], [1, 1], 1), /NaN and 1/);
-  refusal(() => compare("x", [0, 0], [0, 0], 1), /zeros only/);
+  refusal(() => compare("x", [[1]], [[1, 2]], 1), /1 and 2 values/);
+  refusal(() => compare("x", [[1, Number.NaN]], [[1, 1]], 1), /NaN and 1/);
+  refusal(() => compare("x", [[0, 0]], [[0, 0]], 1), /zeros only/);
 });
 
 agreement.run();
