@@ -136,7 +136,8 @@ function emptyResult({ plan, data: { train: images }, device }: Work): Experimen
 }
 
 /** What an interrupted experiment has left: its finished trainings are not repeated. */
-async function earlierResult({ experiment, resultFile }: Plan, terminal: Terminal): Promise<ExperimentResult | null> {
+async function earlierResult(plan: Plan, terminal: Terminal): Promise<ExperimentResult | null> {
+  const { experiment, resultFile } = plan;
   if (!(await fileExists(resultFile))) return null;
   const earlier = JSON.parse(new TextDecoder().decode(await readFile(resultFile))) as ExperimentResult;
   if (JSON.stringify(settingsOf(earlier.experiment)) !== JSON.stringify(settingsOf(experiment))) {
@@ -149,7 +150,7 @@ async function earlierResult({ experiment, resultFile }: Plan, terminal: Termina
   }
   const runs = earlier.runs.filter(({ stopped }) => stopped !== "interrupted");
   if (runs.length > 0) terminal.say(`${runs.length} trainings were done before; see ${resultFile}.`);
-  return { ...earlier, runs, complete: false };
+  return { ...earlier, runs, complete: isComplete(runs, plan) };
 }
 
 function isComplete(runs: readonly RunResult[], plan: Plan): boolean {

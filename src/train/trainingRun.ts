@@ -64,6 +64,8 @@ export class TrainingRun implements Training {
   #learning: readonly Tensor[] = [];
   #aside: readonly Tensor[] | null = null;
   #parametersOf: number | null = null;
+  /** Where an epoch was cut short, before callbacks judged it: going on from there, it is judged when it is whole. */
+  #cut: Checkpoint | null = null;
   #epoch = 0;
   /** Steps of the epoch that were submitted, and of all epochs. */
   #stepOfEpoch = 0;
@@ -178,6 +180,7 @@ export class TrainingRun implements Training {
   }
 
   async checkpoint(): Promise<Checkpoint> {
+    if (this.#cut) return this.#cut;
     const { callbacks, settings } = this.#settings;
     const remembered = callbacks.flatMap((callback): [string, RememberedCallback][] => {
       if (callback.name === undefined || !callback.state) return [];
@@ -277,6 +280,7 @@ export class TrainingRun implements Training {
     if (result.steps === 0) return this.#end("interrupted", null);
     if (!Number.isFinite(result.loss)) return this.#end("diverged", await this.#giveUp());
     const whole = result.steps === this.#stepsPerEpoch;
+    if (!whole) this.#cut = await this.checkpoint();
     this.#history.push(result);
     this.#lastGood = this.snapshot(this.#lastGood!);
     if (whole) {

@@ -66,6 +66,42 @@ for (const steps of [2, 5, 7]) {
   });
 }
 
+tests("an epoch that was cut short is judged once, when it is whole", async () => {
+  const judge = () => {
+    const seen: number[] = [];
+    const callback: Callback = {
+      name: "judge",
+      onEpochEnd: ({ steps }) => seen.push(steps),
+      state: () => [...seen],
+      resume: (state) => {
+        seen.push(...(state as number[]));
+      },
+    };
+    return { seen, callback };
+  };
+  const [straight, cut, resumed] = [judge(), judge(), judge()];
+  const whole = network();
+  const settings = { ...options, batchSize: 16, ema: 0.9 };
+  await fit(whole, garments, { ...settings, callbacks: [straight.callback] });
+  const stop = new AbortController();
+  const taken: Checkpoint[] = [];
+  const interrupter: Callback = {
+    onStep: () => stop.abort(),
+    async onEnd(_, training) {
+      taken.push(await training.checkpoint());
+    },
+  };
+  const callbacks = [cut.callback, interrupter];
+  await fit(network(), garments, { ...settings, callbacks, signal: stop.signal });
+  assert.ok(cut.seen.length === 1 && cut.seen[0]! < 19, String(cut.seen));
+  assert.equal(taken[0]!.record.callbacks["judge"]!.state, []);
+  const second = network();
+  const { history } = await fit(second, garments, { ...settings, callbacks: [resumed.callback], resume: taken[0]! });
+  assert.equal(resumed.seen, straight.seen);
+  assert.equal(history.map(({ epoch }) => epoch), [0, 1, 2]); // prettier-ignore
+  assert.equal(await weightsOf(second), await weightsOf(whole));
+});
+
 tests("the state of callbacks and the factor of the learning rate come back", async () => {
   const taken: Checkpoint[] = [];
   const halving: Callback = {
