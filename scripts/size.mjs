@@ -8,8 +8,9 @@ import { bundleForBrowsers } from "./bundles.mjs";
 
 process.chdir(join(import.meta.dirname, ".."));
 
-/** Kilobytes of 1024 bytes. */
-const budget = 60;
+/** Kilobytes of 1024 bytes: what is aimed at, and what a change may not go beyond without a word. */
+const aim = 60;
+const limit = 66;
 
 /** What a page that trains a convolutional network asks for: the rest of the engine stays out of its bundle. */
 const page = `
@@ -30,8 +31,9 @@ if (process.argv.includes("--against")) {
   report("tfjs core + layers + webgpu", rival);
   console.log(`ratio: 1 : ${(rival.gzip / own.gzip).toFixed(1)}`);
 }
-if (own.gzip > budget) {
-  console.error(`over the budget of ${budget} KB by ${(own.gzip - budget).toFixed(1)} KB`);
+if (own.gzip > aim) console.log(`${(own.gzip - aim).toFixed(1)} KB above the aim of ${aim} KB`);
+if (own.gzip > limit) {
+  console.error(`over the limit of ${limit} KB`);
   process.exitCode = 1;
 }
 
