@@ -47,7 +47,7 @@ export function checkRate(where: string, rate: number | Schedule): void {
   if (typeof rate !== "object" || rate === null) return checkNumber(where, "learning rate", positive, rate);
   if (!Object.hasOwn(options, rate.kind)) {
     const expected = `a schedule of kind ${Object.keys(options).join(", ")}`;
-    throw new OptionError({ where, expected, got: String(rate.kind) });
+    throw new OptionError({ where, expected, got: rate.kind });
   }
   const what = `of a ${rate.kind} schedule`;
   const { kind, after, ...given } = { after: undefined, ...rate };
