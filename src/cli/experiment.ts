@@ -1,7 +1,7 @@
 /** `trama train FILE`: an experiment as its file says it, and its result beside the published one. */
 import { basename, extname } from "node:path";
 import { fileExists, readFile, writeFileAtomic } from "#files";
-import { OptionError } from "../errors.ts";
+import { DataError, OptionError } from "../errors.ts";
 import type { FashionMnist } from "../data/index.ts";
 import {
   parseExperiment,
@@ -18,6 +18,7 @@ import {
   type RunResult,
 } from "../experiments/index.ts";
 import { build, type Model } from "../nn/index.ts";
+import { foldPlot, renderSvg } from "../report/index.ts";
 import type { Device } from "../tensor/index.ts";
 import { evaluate, fit, leakDoubts, type TrainingResult } from "../train/index.ts";
 import { VERSION } from "../weights/index.ts";
@@ -71,7 +72,9 @@ export async function runExperiment(file: string, options: ExperimentOptions, te
       introduceDevice(device, terminal);
       const data = await loadData(sourceOf(plan.experiment, options), terminal, { signal });
       introduce(plan, data, terminal);
-      conclude(await trainAll({ plan, data, device, options, terminal, signal }), plan, terminal);
+      const result = await trainAll({ plan, data, device, options, terminal, signal });
+      const plot = await drawSpread(result, plan, terminal);
+      conclude(result, [plan.resultFile, ...plot], terminal);
     }),
   );
 }
@@ -248,8 +251,25 @@ function tell(done: RunResult, { imagesPerSecond }: TrainingResult, out: string,
   terminal.event("run", { ...fields, saved: out });
 }
 
+/** Scores of several trainings as a box plot beside the result; its file, or none. */
+async function drawSpread(result: ExperimentResult, { resultFile }: Plan, terminal: Terminal): Promise<string[]> {
+  const scores = scoresOf(result);
+  if (scores.length < 2) return [];
+  const file = resultFile.replace(/\.json$/, ".svg");
+  const { metric = "test accuracy" } = result.experiment.study;
+  const plot = foldPlot([{ name: result.name, scores }], { score: metric });
+  try {
+    await writeFileAtomic(file, new TextEncoder().encode(await renderSvg(plot)));
+    return [file];
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    terminal.notice(`There is no box plot: ${error.message}`);
+    return [];
+  }
+}
+
 /** The row beside the published figure, and how the trainings spread. */
-function conclude(result: ExperimentResult, { resultFile }: Plan, terminal: Terminal): void {
+function conclude(result: ExperimentResult, files: readonly string[], terminal: Terminal): void {
   const scores = scoresOf(result);
   const { mean, deviation, five } = spreadOf(scores);
   if (scores.length > 1) {
@@ -261,8 +281,8 @@ function conclude(result: ExperimentResult, { resultFile }: Plan, terminal: Term
   const { columns, rows } = resultTable([result]);
   const lines = columns.map(({ title }, column) => [title, rows[0]?.[column] ?? ""] as const);
   const cells = lines.flatMap(([title, cell]) => (cell === "" ? [] : labelled(title, cell, terminal.width, 18)));
-  terminal.say("", ...cells, ...labelled("written to", resultFile, terminal.width, 18), "");
-  terminal.event("end", { complete: result.complete, scores, result: resultFile });
+  terminal.say("", ...cells, ...labelled("written to", files.join(", "), terminal.width, 18), "");
+  terminal.event("end", { complete: result.complete, scores, result: files[0], plot: files[1] ?? null });
   if (!result.complete) {
     terminal.notice("The experiment is not finished: --resume goes on with it.");
     throw new Incomplete();

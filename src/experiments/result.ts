@@ -126,26 +126,26 @@ export function resultTable(results: readonly ExperimentResult[]): Table {
 
 function rowOf(result: ExperimentResult): string[] {
   const { name, experiment, runs, adapter, parameters } = result;
-  const { study, data: { folds } = {}, seeds = [42] } = experiment;
-  const wall = runs.reduce((sum, { seconds }) => sum + seconds, 0);
-  const cpu = runs.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+  const { study, training, data: { folds } = {}, seeds = [42] } = experiment;
   const { metric = "test accuracy" } = study;
+  const sum = (of: (run: RunResult) => number): number => runs.reduce((total, run) => total + of(run), 0);
+  const [wall, cpu] = [sum(({ seconds }) => seconds), sum(({ cpuSeconds }) => cpuSeconds)];
+  const isRun = runs.length > 0;
   return [
     `${name}: ${experiment.title}`,
     study.figure === null ? "–" : fixed(study.figure, 4),
-    scoreText(scoresOf(result)),
+    isRun ? scoreText(scoresOf(result)) : "not yet run",
     folds === undefined ? metric : `${metric}, ${folds} folds`,
-    parameters.toLocaleString("en-US"),
-    epochsText(runs, experiment.training.epochs),
+    isRun ? parameters.toLocaleString("en-US") : "",
+    isRun ? epochsText(runs, training.epochs) : String(training.epochs),
     seeds.join(", "),
-    `${duration(wall)} (CPU ${duration(cpu)})`,
+    isRun ? `${duration(wall)} (CPU ${duration(cpu)})` : "",
     adapter.name,
     remarksOn(result).join("; "),
   ];
 }
 
 function scoreText(scores: readonly number[]): string {
-  if (scores.length === 0) return "not yet run";
   const { mean, deviation } = spreadOf(scores);
   return scores.length === 1 ? fixed(mean, 4) : `${fixed(mean, 4)} ± ${fixed(deviation, 4)}`;
 }
@@ -162,7 +162,7 @@ function remarksOn({ experiment, reductions, data, complete, runs }: ExperimentR
   return [
     ...(data.synthetic ? ["SYNTHETIC DATA"] : []),
     ...reductions.map((reduction) => `REDUCED: ${reduction}`),
-    ...(complete ? [] : ["unfinished"]),
+    ...(complete || runs.length === 0 ? [] : ["unfinished"]),
     ...(aim !== undefined && best !== null ? [`aim ${aim} ${best >= aim ? "reached" : "missed"}`] : []),
     ...(note === undefined ? [] : [note]),
     ...runs.flatMap(({ stopped, message }) => (stopped === "stopped" && message !== null ? [message] : [])),

@@ -113,6 +113,7 @@ command("folds and seeds: a training for each, and --resume does not repeat thos
   assert.match(again.stdout, /3 trainings were done before/);
   assert.match(again.stdout, /least, quartiles and greatest: (0\.\d{4}( · )?){5}\n/);
   assert.match(again.stdout, /Validation accuracy: 0\.\d{4}\n$/);
+  assert.match(readFileSync(join(place.folder, "runs/folds.svg"), "utf8"), /^<svg .*over folds/s);
   const other = await place.trama(["train", file, "--resume", "--epochs", "3"]);
   assert.is(other.code, 2);
   assert.match(other.stderr, /expected a result of the same experiment/);
