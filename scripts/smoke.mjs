@@ -86,7 +86,10 @@ function check(name, test) {
 }
 
 function pack() {
-  const name = shell(root, "npm", "pack", "--silent", "--pack-destination", project).trim().split("\n").at(-1);
+  const name = shell(root, "npm", "pack", "--ignore-scripts=false", "--silent", "--pack-destination", project)
+    .trim()
+    .split("\n")
+    .at(-1);
   tarball = join(project, name);
 }
 
