@@ -9,7 +9,7 @@ export async function trainMlp(report) {
   const model = build(device, layers, { input: [28, 28, 1], seed: 7 });
   const { history } = await fit(model, train, {
     epochs: 3,
-    validation: test,
+    validation: 0.1,
     optimizer: adam({ learningRate: 1e-3 }),
     callbacks: [{ onEpochEnd: report }],
   });
