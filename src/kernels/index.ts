@@ -5,6 +5,7 @@ export { adagradStep, type AdagradOptions } from "./adagrad.ts";
 export { adamStep, type AdamOptions } from "./adam.ts";
 export { adamaxStep, type AdamaxOptions } from "./adamax.ts";
 export type { Augmentation, DrawRange, EraseArea, EraseSize } from "./augmentation.ts";
+export { broadcastTo, tile } from "./broadcastTo.ts";
 export type { BatchPlace, ByteImages } from "./byteImages.ts";
 export { cast } from "./cast.ts";
 export {
@@ -15,6 +16,8 @@ export {
   type MovingStatistics,
 } from "./batchNorm.ts";
 export { categoricalHinge } from "./categoricalHinge.ts";
+export { clamp } from "./clamp.ts";
+export { equal, greater, greaterEqual, less, lessEqual, notEqual, select } from "./compare.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type ConvOptions } from "./conv2d.ts";
 export { depthwiseConv2d, type DepthwiseConvOptions } from "./depthwiseConv2d.ts";
@@ -55,7 +58,9 @@ export {
   type SigmoidCrossEntropyOptions,
 } from "./elementLosses.ts";
 export { argMax, argMin, max, min } from "./extremum.ts";
+export { flip } from "./flip.ts";
 export type { Update, UpdateInputs, UpdateOptions } from "./flatUpdate.ts";
+export { gather } from "./gather.ts";
 export { batchOf, collectRows, type BatchLook } from "./gatherBatch.ts";
 export {
   checkGroups,
@@ -84,12 +89,16 @@ export {
   type ScaleShift,
   type Standardisation,
 } from "./normalisation.ts";
+export { oneHot, type OneHotOptions } from "./oneHot.ts";
 export { pad, slice, type Padding } from "./pad.ts";
 export { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "./pool.ts";
 export type { AveragePoolOptions, PoolOptions } from "./pool.ts";
 export { checkNumber, range } from "./ranges.ts";
 export { mean, sum } from "./reduce.ts";
 export type { ReduceOptions } from "./reduction.ts";
+export { resizeArea, resizeBilinear, type ResizeBilinearOptions } from "./resample.ts";
+export type { ResizeConvention } from "./resizeGeometry.ts";
+export { resizeNearest, type ResizeNearestOptions } from "./resizeNearest.ts";
 export { reshape } from "./reshape.ts";
 export { rmspropStep, type RmspropOptions } from "./rmsprop.ts";
 export { rateAt, scheduleRate, type Schedule, type ScheduleInputs } from "./schedule.ts";
@@ -97,18 +106,9 @@ export { sgdStep, type SgdOptions } from "./sgd.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
 export { softFBeta, type SoftFBetaOptions } from "./softFBeta.ts";
 export { softmaxCrossEntropy, type CrossEntropyOptions } from "./softmaxCrossEntropy.ts";
+export { split, stack } from "./split.ts";
 export { advance, tally } from "./tally.ts";
+export { topK, type TopK } from "./topK.ts";
 export { transpose } from "./transpose.ts";
 export { transposedConv2d, type TransposedConvOptions } from "./transposedConv2d.ts";
 export { variance, type VarianceOptions } from "./variance.ts";
-export { broadcastTo, tile } from "./broadcastTo.ts";
-export { clamp } from "./clamp.ts";
-export { equal, greater, greaterEqual, less, lessEqual, notEqual, select } from "./compare.ts";
-export { flip } from "./flip.ts";
-export { gather } from "./gather.ts";
-export { oneHot, type OneHotOptions } from "./oneHot.ts";
-export { resizeArea, resizeBilinear, type ResizeBilinearOptions } from "./resample.ts";
-export type { ResizeConvention } from "./resizeGeometry.ts";
-export { resizeNearest, type ResizeNearestOptions } from "./resizeNearest.ts";
-export { split, stack } from "./split.ts";
-export { topK, type TopK } from "./topK.ts";
