@@ -20,7 +20,7 @@ import {
 import { build, type Model } from "../nn/index.ts";
 import { foldPlot, renderSvg } from "../report/index.ts";
 import type { Device } from "../tensor/index.ts";
-import { evaluate, fit, leakDoubts, type TrainingResult } from "../train/index.ts";
+import { baselineDoubt, evaluate, fit, leakDoubts, type TrainingResult } from "../train/index.ts";
 import { VERSION } from "../weights/index.ts";
 import { checkpointPlace, takenUp, type CheckpointOptions } from "./checkpoints.ts";
 import { introduceData, loadData } from "./datasets.ts";
@@ -206,7 +206,8 @@ async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; 
   const tested = await evaluate(model, parts.test);
   const { training, validation, test } = parts;
   const leaks = leakDoubts({ training, validation, test });
-  const doubts = [...new Set([...parts.warnings, ...leaks, ...result.warnings])];
+  const trivial = baselineDoubt("test accuracy", tested.accuracy, test) ?? [];
+  const doubts = [...new Set([...parts.warnings, ...leaks, ...result.warnings].concat(trivial))];
   const done = runResult(run, parts, result, tested, (user + system) / 1e6, doubts);
   tell(done, result, out, terminal);
   if (!saved.ok) throw saved.error;

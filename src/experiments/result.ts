@@ -166,6 +166,7 @@ function remarksOn({ experiment, reductions, data, complete, runs }: ExperimentR
     ...(aim !== undefined && best !== null ? [`aim ${aim} ${best >= aim ? "reached" : "missed"}`] : []),
     ...(note === undefined ? [] : [note]),
     ...runs.flatMap(({ stopped, message }) => (stopped === "stopped" && message !== null ? [message] : [])),
+    ...[...new Set(runs.flatMap(({ warnings }) => warnings))].map((doubt) => `doubt: ${doubt.replace(/\.$/, "")}`),
   ];
 }
 

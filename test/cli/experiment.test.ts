@@ -119,7 +119,7 @@ command("folds and seeds: a training for each, and --resume does not repeat thos
   assert.match(other.stderr, /expected a result of the same experiment/);
 });
 
-command("train --resume goes on after a kill, with the bits of a training that was left alone", async () => {
+command("train --resume goes on after Ctrl-C, with the bits of a training that was left alone", async () => {
   const args = ["train", "--synthetic", "--images", "1000", "--epochs", "8", "--model", "mlp", "--batch", "16"];
   await place.trama([...args, "--out", "straight.safetensors"]);
   const out = ["--out", "stopped.safetensors"];
