@@ -11,7 +11,8 @@ export interface InputValues {
  * What an input holds: uniform numbers in [−1, 1), in [½, 1½) or in [0, 1); −1 and 1; class numbers below ten, or the one-hot
  * rows of those; zeros; the counter 0, 1, 2, …; bytes.
  */
-export type InputKind = "uniform" | "positive" | "unit" | "signs" | "labels" | "oneHot" | "zeros" | "counter" | "bytes";
+export type InputKind =
+  "uniform" | "positive" | "unit" | "signs" | "labels" | "oneHot" | "zeros" | "counter" | "shuffled" | "bytes";
 
 export interface InputSpec {
   readonly shape: Shape;
@@ -37,6 +38,9 @@ function drawn(shape: Shape, stream: number, value: (uniform: number) => number)
   return values;
 }
 
+/** Divides no size of a case, so that its multiples meet every place. */
+const PRIME = 7919;
+
 const makers: Readonly<Record<InputKind, (shape: Shape, stream: number) => InputValues["values"]>> = {
   uniform: (shape, stream) => drawn(shape, stream, (value) => 2 * value - 1),
   positive: (shape, stream) => drawn(shape, stream, (value) => value + 0.5),
@@ -49,6 +53,7 @@ const makers: Readonly<Record<InputKind, (shape: Shape, stream: number) => Input
     ),
   zeros: (shape) => new Float32Array(sizeOf(shape)),
   counter: (shape) => Uint32Array.from({ length: sizeOf(shape) }, (_, index) => index),
+  shuffled: (shape) => Uint32Array.from({ length: sizeOf(shape) }, (_, index) => (index * PRIME) % sizeOf(shape)),
   bytes: (shape, stream) => Uint8Array.from(drawn(shape, stream, (value) => 256 * value)),
 };
 

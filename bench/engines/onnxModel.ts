@@ -27,6 +27,8 @@ export interface OnnxGraph {
   ints(...values: readonly number[]): Value;
   /** A constant scalar of `float32`. */
   number(value: number): Value;
+  /** A constant vector of `float32`. */
+  numbers(...values: readonly number[]): Value;
   /** A constant scalar of `bool`. */
   flag(value: boolean): Value;
   /** An input that is left out is the empty name. */
@@ -59,6 +61,7 @@ export function onnxGraph(): OnnxGraph {
     },
     ints: (...values) => graph.constant(BigInt64Array.from(values, BigInt), [values.length], "int64"),
     number: (value) => graph.constant(Float32Array.of(value), [], "float32"),
+    numbers: (...values) => graph.constant(Float32Array.from(values), [values.length], "float32"),
     flag: (value) => graph.constant(Uint8Array.of(Number(value)), [], "bool"),
     node: (operator, from, attributes) => graph.nodes(operator, from, 1, attributes)[0]!,
     nodes(operator, from, outputs, attributes = {}) {

@@ -5,6 +5,9 @@ import {
   dropout,
   mixImages,
   mixLabels,
+  resizeArea,
+  resizeBilinear,
+  resizeNearest,
   spatialDropout,
   type Augmentation,
   type BatchLook,
@@ -89,6 +92,38 @@ function batchCase(look: Look, when: "always" | "full"): Case {
     ort: (graph, images, _labels, order) => ortBatch(graph, images, order, look),
   });
 }
+
+/** Images on the GPU resized there, as a layer does it. */
+function resizeCase(mode: "nearest" | "bilinear"): Case {
+  const [x, y] = [[32, 28, 28, 64], [32, 56, 56, 64]]; // prettier-ignore
+  const size: [number, number] = [56, 56];
+  return opCase({
+    name: `resize ${mode} ${x!.join("×")} to ${size.join("×")}`,
+    bytes: bytesOf(x!, y!),
+    when: "full",
+    inputs: [{ shape: x!, layout: "image" }],
+    layouts: ["image"],
+    trama: (images) => (mode === "nearest" ? resizeNearest(images, size) : resizeBilinear(images, size)),
+    tfjs: (tf, images) =>
+      mode === "nearest"
+        ? tf.image.resizeNearestNeighbor(images as TfImage, size, false, true)
+        : tf.image.resizeBilinear(images as TfImage, size, false, true),
+    ort: (graph, images) =>
+      graph.node("Resize", [images, "", "", graph.ints(32, 64, ...size)], {
+        mode: mode === "nearest" ? "nearest" : "linear",
+        coordinate_transformation_mode: "half_pixel",
+      }),
+  });
+}
+
+/** Each pixel the mean of those that it covers: no peer has it. */
+const areaCase = opCase({
+  name: "resize by area 32×224×224×3 to 96×96",
+  bytes: bytesOf([32, 224, 224, 3], [32, 96, 96, 3]),
+  when: "full",
+  inputs: [{ shape: [32, 224, 224, 3] }],
+  trama: (images) => resizeArea(images, [96, 96]),
+});
 
 const keyFrom = (step: Tensor): RandomKey => ({ seed: 1, layer: 0, step });
 
@@ -182,6 +217,9 @@ export const dataSuite: Suite = {
     augmented(usual, "full"),
     mixing("mixup"),
     mixing("cutmix"),
+    resizeCase("nearest"),
+    resizeCase("bilinear"),
+    areaCase,
     ...dropouts,
   ],
 };

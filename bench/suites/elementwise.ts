@@ -3,10 +3,12 @@ import {
   abs,
   add,
   cast,
+  clamp,
   div,
   exp,
   gelu,
   geluExact,
+  greater,
   leakyRelu,
   log,
   maximum,
@@ -16,6 +18,7 @@ import {
   pow,
   relu,
   relu6,
+  select,
   sigmoid,
   silu,
   softplus,
@@ -244,6 +247,28 @@ function biasCase(shape: Shape, facts: Partial<CaseFacts>): Case {
   });
 }
 
+const clampCase = opCase({
+  name: `clamp ${LABEL}`,
+  bytes: bytesOf(SHAPE, SHAPE),
+  when: "full",
+  inputs: [{ shape: SHAPE }],
+  trama: (x) => clamp(x, -0.5, 0.5),
+  tfjs: (tf, x) => tf.clipByValue(x, -0.5, 0.5),
+  ort: (graph, x) => graph.node("Clip", [x, graph.number(-0.5), graph.number(0.5)]),
+  jax: ({ numpy }, x) => numpy.clip(x, -0.5, 0.5),
+});
+
+const selectCase = opCase({
+  name: `greater and select ${LABEL}`,
+  bytes: bytesOf(SHAPE, SHAPE, SHAPE),
+  when: "full",
+  inputs: [{ shape: SHAPE }, { shape: SHAPE }],
+  trama: (a, b) => select(greater(a, b), a, b),
+  tfjs: (tf, a, b) => tf.where(tf.greater(a, b), a, b),
+  ort: (graph, a, b) => graph.node("Where", [graph.node("Greater", [a, b]), a, b]),
+  jax: ({ numpy }, a, b) => numpy.where(numpy.greater(a.ref, b.ref), a, b),
+});
+
 /** Into half precision, which TensorFlow.js does not know. */
 const castCase = opCase({
   name: `cast f32 → f16 ${LABEL}`,
@@ -263,6 +288,8 @@ export const elementwiseSuite: Suite = {
     ...Object.entries(unary).flatMap(([name, words]) => unaryCases(name, words)),
     ...Object.entries(binary).map(([name, words]) => binaryCase(name, words)),
     biasCase(SHAPE, {}),
+    clampCase,
+    selectCase,
     castCase,
     opCase({
       ...unary["relu"]!,

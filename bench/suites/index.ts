@@ -9,6 +9,7 @@ import { modelSuite } from "./models.ts";
 import { networkSuite } from "./networks.ts";
 import { normalisationSuite } from "./normalisation.ts";
 import { optimizerSuite } from "./optimizers.ts";
+import { otherConvolutionSuite } from "./otherConvolutions.ts";
 import { poolingSuite } from "./pooling.ts";
 import { reductionSuite } from "./reductions.ts";
 import { shapeSuite } from "./shapes.ts";
@@ -19,6 +20,7 @@ export const SUITES: readonly Suite[] = [
   modelSuite,
   matmulSuite,
   convolutionSuite,
+  otherConvolutionSuite,
   poolingSuite,
   normalisationSuite,
   softmaxSuite,

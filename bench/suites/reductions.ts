@@ -1,5 +1,5 @@
 /** Sums, extrema and what is made of them, over all elements, over lines, and over columns. */
-import { argMax, argMin, logSumExp, max, mean, min, sum, variance } from "../../src/kernels/index.ts";
+import { argMax, argMin, logSumExp, max, mean, min, sum, topK, variance } from "../../src/kernels/index.ts";
 import type { Shape, Tensor } from "../../src/tensor/index.ts";
 import { bytesOf, gradientCase, opCase, type Case, type CaseFacts, type OpSpec, type Suite } from "../case.ts";
 import type { JaxApi, JaxArray } from "../engines/jax.ts";
@@ -97,6 +97,25 @@ function specOf(name: ReductionName, where: string, shape: Shape, axes: readonly
   return spec;
 }
 
+/** Values and places of the greatest five. */
+const greatest = (facts: Partial<CaseFacts>): Case =>
+  opCase({
+    name: `top 5 of each line of ${TABLE.join("×")}`,
+    bytes: bytesOf(TABLE),
+    ...facts,
+    inputs: [{ shape: TABLE }],
+    trama(x) {
+      const { values, indices } = topK(x, 5);
+      return [values, indices];
+    },
+    tfjs(tf, x) {
+      const { values, indices } = tf.topk(x, 5);
+      return [values, indices];
+    },
+    ort: (graph, x) => graph.nodes("TopK", [x, graph.ints(5)], 2),
+    jax: ({ lax }, x) => lax.topK(x, 5),
+  });
+
 const IMAGES: Shape = [32, 28, 28, 64];
 const TABLE: Shape = [1024, 1000];
 const LARGE: Shape = [64, 112, 112, 64];
@@ -115,6 +134,7 @@ export const reductionSuite: Suite = {
     overLines("min", { when: "full" }),
     overLines("argMax", {}),
     overLines("argMin", { when: "full" }),
+    greatest({}),
     overLines("variance", {}),
     overLines("logSumExp", {}),
     opCase(specOf("sum", "of", LARGE, [0, 1, 2, 3], { goal: "largeLight", when: "gpu" })),
