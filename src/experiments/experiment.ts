@@ -22,7 +22,7 @@ import {
   text,
   whole,
   type Described,
-  type Schema,
+  type JsonSchema,
 } from "./schema.ts";
 
 const part = number({ minimum: 0, maximum: 1 });
@@ -262,14 +262,20 @@ const experiment = object({
 /** An experiment, as its file says it. */
 export type Experiment = Described<typeof experiment>;
 
+interface PublishedSchema extends JsonSchema {
+  readonly $schema: string;
+  readonly title: string;
+  readonly $defs: Readonly<Record<string, JsonSchema>>;
+}
+
 /** The schema that is published as `experiments/schema.json`. */
-export const EXPERIMENT_SCHEMA = {
+export const EXPERIMENT_SCHEMA: PublishedSchema = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
   title: "An experiment of Trama's",
   description: "One training, or one for each seed and fold, whose result is written beside a published one.",
   ...experiment,
   $defs: { ...layerDefinitions, plainSchedule: plain },
-} as const satisfies Schema<Experiment> & Readonly<Record<string, unknown>>;
+};
 
 /**
  * Reads an experiment file.

@@ -146,7 +146,7 @@ test("whatever is changed in a file, another validator agrees whether it is soun
 });
 
 test("a file may name every kind of layer that there is", () => {
-  const known = EXPERIMENT_SCHEMA.$defs.layer.anyOf!.map(({ properties }) => properties!["kind"]!.const as string);
+  const known = EXPERIMENT_SCHEMA.$defs["layer"]!.anyOf!.map(({ properties }) => properties!["kind"]!.const as string);
   let there: string[] = [];
   try {
     layerFrom({ kind: "none", config: {} }, "test");
