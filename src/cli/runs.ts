@@ -1,8 +1,9 @@
 /** The folder of trained models, and the one that was trained last. */
 import { open, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeFileAtomic } from "#files";
+import { fileExists, writeFileAtomic } from "#files";
 import { DataError, FormatError, OptionError, TramaError } from "../errors.ts";
+import { runFileOf } from "../report/index.ts";
 
 /** Below the folder in which the command runs. */
 export const RUNS = "runs";
@@ -41,6 +42,27 @@ export async function lastModel(kind: ModelKind = "network"): Promise<string> {
     got: "none",
     advice: `run \`trama ${kind === "svm" ? "svm train" : "train"}\` here first, or name a file`,
   });
+}
+
+/** The record of the newest run in `runs/`. */
+export async function lastRun(): Promise<string> {
+  const names = await readdir(RUNS).catch((): string[] => []);
+  const paths = names.filter((name) => name.endsWith(RUN_ENDING)).map((name) => join(RUNS, name));
+  const dated = await Promise.all(paths.map(async (path) => ({ path, time: (await stat(path)).mtimeMs })));
+  const newest = dated.sort((a, b) => b.time - a.time)[0];
+  if (newest !== undefined) return newest.path;
+  const expected = `a run in ${join(process.cwd(), RUNS)}`;
+  throw new DataError({ where: "run", expected, got: "none", advice: "run `trama train` here first, or name a file" });
+}
+
+const RUN_ENDING = ".run.json";
+
+/** The record that a name means: a file, what stands beside a model, or a run in `runs/`. */
+export async function runNamed(name: string): Promise<string> {
+  const places = [name, runFileOf(name), runFileOf(join(RUNS, name))].filter((path) => path.endsWith(RUN_ENDING));
+  for (const path of places) if (await fileExists(path)) return path;
+  const got = `none at ${places.join(", ")}`;
+  throw new DataError({ where: `run "${name}"`, expected: "what `trama train` left beside its model", got });
 }
 
 export type ModelKind = "network" | "svm";

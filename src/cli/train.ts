@@ -2,8 +2,8 @@
 import { Option, type Command } from "commander";
 import { OptionError } from "../errors.ts";
 import { labelStatistics, selectImages, stratifiedSplit, type FashionMnist, type ImageDataset } from "../data/index.ts";
-import { adam, build, rateAt, sgd, type Model, type Optimizer } from "../nn/index.ts";
-import { evaluate, fit, type Evaluation, type TrainingResult } from "../train/index.ts";
+import { adam, build, rateAt, sgd, type Json, type Model, type Optimizer } from "../nn/index.ts";
+import { evaluate, fit, hardwareLog, type Evaluation, type TrainingResult } from "../train/index.ts";
 import { VERSION } from "../weights/index.ts";
 import {
   checkpointPlace,
@@ -28,6 +28,7 @@ import {
   type CommonOptions,
 } from "./options.ts";
 import { perform } from "./perform.ts";
+import { keepRun } from "./runRecord.ts";
 import { requireWritable, RUNS } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { count, duration, fileSize, labelled, listed, memorySize, score, table } from "./text.ts";
@@ -224,13 +225,14 @@ async function run(
   if (taken !== null) terminal.say(taken, "");
   // The progress line writes over this. Some drivers compile for many seconds, once; then they keep the result.
   if (terminal.showsProgress && process.stdout.isTTY) process.stdout.write(terminal.dim("Compiling kernels …"));
+  const hardware = hardwareLog();
   const result = await fit(model, training, {
     epochs,
     batchSize: options.batch,
     optimizer,
     ...(validation ? { validation } : {}),
     seed: options.seed,
-    callbacks: [...callbacksFor(terminal), place.callback],
+    callbacks: [hardware, ...callbacksFor(terminal), place.callback],
     resume: place.found,
     signal,
   });
@@ -240,6 +242,10 @@ async function run(
   // runs, because its result is all that will remain.
   const saved = last ? await settled(keepModel(model, out, training, result)) : null;
   const tested = await evaluate(model, test);
+  const configuration = configurationOf(plan, options);
+  const parts = { training, validation, test };
+  const end = { model, out, ...parts, result, evaluation: tested, hardware, configuration };
+  const recorded = saved?.ok ? await settled(keepRun({ ...end, bytes: saved.bytes })) : null;
   tell(result, tested, plan, terminal);
   tellSaved(saved, out, result, terminal);
   const { peakBytes, created, reused } = model.device.memory;
@@ -252,9 +258,25 @@ async function run(
   });
   warn(result.warnings, terminal);
   if (saved && !saved.ok) throw saved.error;
+  if (recorded && !recorded.ok) throw recorded.error;
   if (result.message !== null) throw diverged(result.message);
   if (result.stopped !== "interrupted") await place.clear();
   terminal.result(`Test accuracy: ${accuracy}`);
+}
+
+/** What was chosen, for the run's report. */
+function configurationOf({ epochs, optimizer, reduced }: Plan, options: TrainOptions): Readonly<Record<string, Json>> {
+  const { model, batch, validation } = options;
+  const learningRate = optimizer.learningRate as Json;
+  return {
+    model,
+    epochs,
+    "batch size": batch,
+    optimizer: optimizer.name,
+    "learning rate": learningRate,
+    "validation share": validation,
+    ...(reduced === undefined ? {} : { REDUCED: reduced }),
+  };
 }
 
 function tell(result: TrainingResult, tested: Evaluation, { test }: Plan, terminal: Terminal): void {
@@ -306,7 +328,9 @@ function tellSaved(saved: Settled | null, out: string, { stopped }: TrainingResu
   const part = stopped === "completed" ? "" : ", trained as far as it got";
   const next = out.startsWith(`${RUNS}/`) ? "trama predict photo.jpg" : `trama predict --model ${out} photo.jpg`;
   terminal.say(...labelled(terminal.bold("Saved"), `${out} (${fileSize(saved.bytes)}${part})`, terminal.width));
-  terminal.say(...labelled("", terminal.dim(`try it: ${next}`), terminal.width), "");
+  const report = out.startsWith(`${RUNS}/`) ? "trama report" : `trama report ${out}`;
+  terminal.say(...labelled("", terminal.dim(`try it: ${next}`), terminal.width));
+  terminal.say(...labelled("", terminal.dim(`see how it went: ${report}`), terminal.width), "");
 }
 
 function endFields(result: TrainingResult, tested: Evaluation, test: ImageDataset): Readonly<Record<string, unknown>> {

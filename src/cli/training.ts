@@ -3,20 +3,15 @@ import { stat } from "node:fs/promises";
 import { NumericError } from "../errors.ts";
 import type { ImageDataset } from "../data/index.ts";
 import type { Model } from "../nn/index.ts";
+import { summary as summaryOf } from "../report/index.ts";
 import { progress, type Callback, type TrainingResult } from "../train/index.ts";
 import { save } from "../weights/index.ts";
 import type { Terminal } from "./terminal.ts";
-import { count, table } from "./text.ts";
 
-/** The model's layers, one a line. */
-export function summary({ summaries, size }: Model, terminal: Terminal): string[] {
-  const rows = summaries.map(({ name, depth, output, parameters }) => [
-    "  ".repeat(depth) + name,
-    output.join(" × "),
-    count(parameters),
-  ]);
-  const lines = table([["Layer", "Output", "Parameters"], ...rows, ["", "in all", count(size)]], "llr");
-  return lines.map((line, at) => (at === 0 || at === lines.length - 1 ? terminal.bold(line) : line));
+/** The model's layers, one a line, and what they amount to. */
+export function summary(model: Model, terminal: Terminal): string[] {
+  const [head = "", ...lines] = summaryOf(model);
+  return [terminal.bold(head), ...lines];
 }
 
 /** Shows how training goes: a line that moves on, or an event for each epoch. */

@@ -8,6 +8,7 @@ import { addEvaluate } from "./evaluate.ts";
 import { addExplain } from "./explain.ts";
 import { EXIT } from "./perform.ts";
 import { addPredict } from "./predict.ts";
+import { addReport } from "./report.ts";
 import { addSvm } from "./svm/index.ts";
 import { tolerateClosedPipes } from "./terminal.ts";
 import { addTrain } from "./train.ts";
@@ -30,7 +31,8 @@ function commandLine(): Command {
     .exitOverride()
     .addHelpText("after", MORE);
   // Subcommands inherit the settings above when they are made, so this comes last.
-  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addSvm, addData, addDoctor]) add(program);
+  const commands = [addTrain, addEvaluate, addReport, addPredict, addExplain, addSvm, addData, addDoctor];
+  for (const add of commands) add(program);
   return program;
 }
 

@@ -44,6 +44,22 @@ export {
   type Answers,
 } from "./pictures/tiles.ts";
 export * from "./plots/index.ts";
+export { parseRun, readRun, runFileOf, writeRun } from "./run/file.ts";
+export { runAsHtml, type HtmlOptions } from "./run/html.ts";
+export { comparedRun, judgeRun, powerOf, type JudgedRun } from "./run/judged.ts";
+export { runAsJson, runAsMarkdown } from "./run/markdown.ts";
+export {
+  recordRun,
+  type FinishedRun,
+  type RunAdapter,
+  type RunData,
+  type RunModel,
+  type RunPictures,
+  type RunRecord,
+  type RunTest,
+  type StoredTile,
+  type TestedRun,
+} from "./run/record.ts";
 export { themes, themeStyle, type Theme, type ThemeName } from "./theme.ts";
 export { landmarkTable, recallTable } from "./labels.ts";
 export { belowBaseline, type Judged, type JudgedLabels, type Score, type TrivialScore } from "./scores.ts";

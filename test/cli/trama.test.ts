@@ -109,7 +109,7 @@ command("train --json: begin, epochs, end, and nothing else on stdout", async ()
   assert.is(epoch!["epoch"], 1);
   assert.ok((end!["testAccuracy"] as number) > (end!["baseline"] as number));
   assert.is(end!["saved"], "runs/convnet.safetensors");
-  assert.equal(readdirSync(join(place.folder, "runs")), ["convnet.safetensors"]);
+  assert.equal(readdirSync(join(place.folder, "runs")), ["convnet.run.json", "convnet.safetensors"]);
 });
 
 command("train for people: everything that must be said, and the accuracy last", async () => {

@@ -9,6 +9,7 @@ import {
   themeOf,
   TITLE_HEIGHT,
   valueAxis,
+  whole,
   type PlotOptions,
 } from "./parts.ts";
 import type { Plot } from "./plot.ts";
@@ -26,7 +27,7 @@ export function calibrationPlot(calibration: Calibration, options: PlotOptions =
   const samples = bins.reduce((sum, bin) => sum + bin.samples, 0);
   const words = {
     title: options.title ?? "Calibration",
-    description: `Expected calibration error ${fixed(expectedError, 4)}, greatest gap ${fixed(maximumError, 4)}, over ${samples} samples in ${bins.length} bins.`,
+    description: `Expected calibration error ${fixed(expectedError, 4)}, greatest gap ${fixed(maximumError, 4)}, over ${whole(samples)} samples in ${bins.length} bins.`,
     width: LEFT + SIDE + 30,
     height: top + SIDE + 44 + COUNTS + 50,
   };

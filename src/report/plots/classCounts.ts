@@ -11,6 +11,7 @@ import {
   themeOf,
   TITLE_HEIGHT,
   valueAxis,
+  whole,
   type PlotOptions,
 } from "./parts.ts";
 import type { Plot } from "./plot.ts";
@@ -64,7 +65,7 @@ export function classCountsPlot(
         position: "right",
         color: theme.ink,
         fontSize: FONT_SIZE - 2,
-        formatter: ({ value }) => Number(value).toLocaleString("en-US"),
+        formatter: ({ value }) => whole(Number(value)),
       },
       emphasis: { disabled: true },
     })),
@@ -77,9 +78,9 @@ function describe(parts: readonly ClassCounts[], names: readonly string[]): stri
     const [least, most] = [Math.min(...counts), Math.max(...counts)];
     const range =
       least === most
-        ? `${most} of each class`
-        : `from ${least} of "${names[counts.indexOf(least)]}" to ${most} of "${names[counts.indexOf(most)]}"`;
-    return `${name}: ${total} samples, ${range}.`;
+        ? `${whole(most)} of each class`
+        : `from ${whole(least)} of "${names[counts.indexOf(least)]}" to ${whole(most)} of "${names[counts.indexOf(most)]}"`;
+    return `${name}: ${whole(total)} samples, ${range}.`;
   });
   return sentences.join(" ");
 }

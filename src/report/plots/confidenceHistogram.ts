@@ -10,6 +10,7 @@ import {
   themeOf,
   TITLE_HEIGHT,
   valueAxis,
+  whole,
   type PlotOptions,
 } from "./parts.ts";
 import type { Plot } from "./plot.ts";
@@ -50,13 +51,13 @@ export function confidenceHistogram(
       .map(({ name, values }) =>
         values.length === 0
           ? `No answer is ${name}.`
-          : `${values.length} ${name}, mean confidence ${fixed(mean(values), 4)}.`,
+          : `${whole(values.length)} ${name}, mean confidence ${fixed(mean(values), 4)}.`,
       )
       .join(" "),
-    width: 560,
+    width: 520,
     height: 340,
   };
-  const names = groups.map(({ name, values }) => `${name} (${values.length.toLocaleString("en-US")})`);
+  const names = groups.map(({ name, values }) => `${name} (${whole(values.length)})`);
   const edges = Array.from({ length: bins }, (_, bin) => fixed(bin / bins, 2));
   const axis = nameAxis(theme, edges, "confidence, lower edge of the bin");
   return plotOf(theme, words, {

@@ -4,7 +4,17 @@ import { ShapeError } from "../../errors.ts";
 import type { ConfusionMatrix } from "../../train/index.ts";
 import { textExtent } from "../svg.ts";
 import type { Theme } from "../theme.ts";
-import { FONT_SIZE, nameAxis, nameRoom, percent, plotOf, themeOf, TITLE_HEIGHT, type PlotOptions } from "./parts.ts";
+import {
+  FONT_SIZE,
+  nameAxis,
+  nameRoom,
+  percent,
+  plotOf,
+  themeOf,
+  TITLE_HEIGHT,
+  type PlotOptions,
+  whole,
+} from "./parts.ts";
 import type { Plot } from "./plot.ts";
 
 export interface ConfusionPlotOptions extends PlotOptions {
@@ -124,6 +134,6 @@ function describe({ classes, samples, counts }: ConfusionMatrix, names: readonly
   const mistake =
     wrong[worst] === 0
       ? "There is no mistake."
-      : `Most often "${names[Math.floor(worst / classes)]}" was taken for "${names[worst % classes]}": ${Math.round(wrong[worst]!)} times.`;
-  return `${Math.round(samples)} samples of ${classes} classes. ${mistake}`;
+      : `Most often "${names[Math.floor(worst / classes)]}" was taken for "${names[worst % classes]}": ${whole(wrong[worst]!)} times.`;
+  return `${whole(samples)} samples of ${classes} classes. ${mistake}`;
 }

@@ -10,6 +10,7 @@ import {
   themeOf,
   TITLE_HEIGHT,
   valueAxis,
+  whole,
   type PlotOptions,
 } from "./parts.ts";
 import type { Plot } from "./plot.ts";
@@ -37,7 +38,7 @@ export function learningCurve(points: readonly LearningPoint[], options: Learnin
   const highest = Math.max(...ordered.flatMap(({ training, validation }) => [...training, ...validation]));
   const words = {
     title: options.title ?? "Learning curve",
-    description: `With ${last.samples} samples: training ${score} ${fixed(spread(last.training).mean, 4)}, validation ${fixed(spread(last.validation).mean, 4)}.`,
+    description: `With ${whole(last.samples)} samples: training ${score} ${fixed(spread(last.training).mean, 4)}, validation ${fixed(spread(last.validation).mean, 4)}.`,
     width: 560,
     height: 360,
   };

@@ -132,6 +132,11 @@ export function requireData(where: string, items: ArrayLike<unknown>, what: stri
   throw new DataError({ where, expected: `at least one ${what}`, got: "none" });
 }
 
+/** `10,000` */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
 /** `97.3 %`, with as few decimals as tell it apart from 0 and 100. */
 export function percent(share: number, digits = 1): string {
   return `${(100 * share).toFixed(digits)} %`;

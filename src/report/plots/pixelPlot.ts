@@ -1,7 +1,7 @@
 /** How often each pixel value occurs, on a logarithmic scale: backgrounds outweigh all else. */
 import { ShapeError } from "../../errors.ts";
 import { fixed } from "../table.ts";
-import { logAxis, plotOf, themeOf, TITLE_HEIGHT, valueAxis, type PlotOptions } from "./parts.ts";
+import { logAxis, plotOf, themeOf, TITLE_HEIGHT, valueAxis, whole, type PlotOptions } from "./parts.ts";
 import type { Plot } from "./plot.ts";
 
 /** @param histogram how often each value from 0 to 255 occurs, as `pixelHistogram` counts it. */
@@ -16,7 +16,7 @@ export function pixelPlot(histogram: ArrayLike<number>, options: PlotOptions = {
   const [left, top] = [70, TITLE_HEIGHT + 8];
   const words = {
     title: options.title ?? "Pixel values",
-    description: `${total} values, mean ${fixed(mean, 1)}, from ${counts.findIndex((count) => count > 0)} to ${counts.findLastIndex((count) => count > 0)}; ${fixed((100 * counts[0]!) / total, 1)} % are 0.`,
+    description: `${whole(total)} values, mean ${fixed(mean, 1)}, from ${counts.findIndex((count) => count > 0)} to ${counts.findLastIndex((count) => count > 0)}; ${fixed((100 * counts[0]!) / total, 1)} % are 0.`,
     width: 560,
     height: 320,
   };
