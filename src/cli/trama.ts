@@ -6,6 +6,7 @@ import { addData } from "./data/index.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { addExplain } from "./explain.ts";
+import { addExport } from "./export.ts";
 import { EXIT } from "./perform.ts";
 import { addPredict } from "./predict.ts";
 import { addReport } from "./report.ts";
@@ -31,7 +32,7 @@ function commandLine(): Command {
     .exitOverride()
     .addHelpText("after", MORE);
   // Subcommands inherit the settings above when they are made, so this comes last.
-  const commands = [addTrain, addEvaluate, addReport, addPredict, addExplain, addSvm, addData, addDoctor];
+  const commands = [addTrain, addEvaluate, addReport, addPredict, addExplain, addExport, addSvm, addData, addDoctor];
   for (const add of commands) add(program);
   return program;
 }

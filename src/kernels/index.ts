@@ -81,6 +81,7 @@ export { drawMixing, mixImages, mixLabels, type Mixing, type MixOptions } from "
 export { emaStep } from "./movingAverage.ts";
 export { nadamStep, type NadamOptions } from "./nadam.ts";
 export {
+  channelNormalisation,
   checkNormalisation,
   isNormalisation,
   normalisationFor,
