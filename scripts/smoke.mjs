@@ -61,6 +61,7 @@ try {
   );
   check("a missing webgpu is explained", () => expect(refusal().includes("npm install webgpu"), refusal()));
   check("a missing h5wasm is explained", () => expect(kerasRefusal().includes("npm install h5wasm"), kerasRefusal()));
+  check("a missing echarts is explained", () => expect(plotRefusal().includes("npm install echarts"), plotRefusal()));
   check("a program runs on an adapter and ends", () => expect(runOnAdapter().trim() === "true 64", "it learns"));
   check("its types are found and hold", typeCheck);
   check("trama --help", () =>
@@ -139,6 +140,11 @@ function importsOfBundle() {
 
 function refusal() {
   const program = `import { openDevice } from "trama"; await openDevice().catch((error) => console.log(error.message));`;
+  return node("--input-type=module", "--eval", program);
+}
+
+function plotRefusal() {
+  const program = `import { pixelPlot, renderSvg } from "trama/report"; await renderSvg(pixelPlot(new Array(256).fill(1))).catch((error) => console.log(error.message));`;
   return node("--input-type=module", "--eval", program);
 }
 

@@ -1,18 +1,8 @@
 /** Whether confidence keeps its word: the share that is right over what was said, and how many samples said so. */
 import type { Calibration } from "../../train/index.ts";
 import { fixed } from "../table.ts";
-import {
-  LEGEND_HEIGHT,
-  legendOf,
-  plotOf,
-  requireData,
-  themeOf,
-  TITLE_HEIGHT,
-  valueAxis,
-  whole,
-  type PlotOptions,
-} from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import { LEGEND_HEIGHT, legendOf, plotOf, requireData, themeOf, TITLE_HEIGHT, valueAxis, whole } from "./parts.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 const LEFT = 62;
 const SIDE = 340;

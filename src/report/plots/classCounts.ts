@@ -12,9 +12,8 @@ import {
   TITLE_HEIGHT,
   valueAxis,
   whole,
-  type PlotOptions,
 } from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 /** A part of the data: how many samples of each class it has. */
 export interface ClassCounts {

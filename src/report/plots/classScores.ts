@@ -12,9 +12,8 @@ import {
   themeOf,
   TITLE_HEIGHT,
   valueAxis,
-  type PlotOptions,
 } from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 const SCORES = [
   { name: "precision", score: "precision", symbol: "triangle" },

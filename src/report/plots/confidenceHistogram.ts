@@ -11,9 +11,8 @@ import {
   TITLE_HEIGHT,
   valueAxis,
   whole,
-  type PlotOptions,
 } from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 export interface ConfidenceHistogramOptions extends PlotOptions {
   /** Of equal width, from 0 to 1. Default: 20. */

@@ -4,18 +4,8 @@ import { ShapeError } from "../../errors.ts";
 import type { ConfusionMatrix } from "../../train/index.ts";
 import { textExtent } from "../svg.ts";
 import type { Theme } from "../theme.ts";
-import {
-  FONT_SIZE,
-  nameAxis,
-  nameRoom,
-  percent,
-  plotOf,
-  themeOf,
-  TITLE_HEIGHT,
-  type PlotOptions,
-  whole,
-} from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import { FONT_SIZE, nameAxis, nameRoom, percent, plotOf, themeOf, TITLE_HEIGHT, whole } from "./parts.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 export interface ConfusionPlotOptions extends PlotOptions {
   /** Of more classes than this, those that are mistaken most often are shown. Default: 40. */

@@ -5,8 +5,8 @@ import { oneVsRestAreas, precisionRecallCurve, rocCurve, type ClassAreas } from 
 import { shortened, textExtent } from "../svg.ts";
 import { fixed } from "../table.ts";
 import type { Theme } from "../theme.ts";
-import { FONT_SIZE, lineLook, plotOf, themeOf, TITLE_HEIGHT, valueAxis, type PlotOptions } from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import { FONT_SIZE, lineLook, plotOf, themeOf, TITLE_HEIGHT, valueAxis } from "./parts.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 /** What a classifier said of samples whose class is known. */
 export interface Ranked {

@@ -1,16 +1,7 @@
 /** Scores over folds of a cross-validation, as boxes with every fold as a point. */
 import { fixed } from "../table.ts";
-import {
-  nameAxis,
-  nameRoom,
-  plotOf,
-  requireData,
-  themeOf,
-  TITLE_HEIGHT,
-  valueAxis,
-  type PlotOptions,
-} from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import { nameAxis, nameRoom, plotOf, requireData, themeOf, TITLE_HEIGHT, valueAxis } from "./parts.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 /** A model, or a setting of one, with its score on each fold. */
 export interface FoldScores {

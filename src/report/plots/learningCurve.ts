@@ -2,18 +2,8 @@
 import type { LineSeriesOption } from "echarts";
 import { fixed } from "../table.ts";
 import type { Theme } from "../theme.ts";
-import {
-  LEGEND_HEIGHT,
-  legendOf,
-  plotOf,
-  requireData,
-  themeOf,
-  TITLE_HEIGHT,
-  valueAxis,
-  whole,
-  type PlotOptions,
-} from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import { LEGEND_HEIGHT, legendOf, plotOf, requireData, themeOf, TITLE_HEIGHT, valueAxis, whole } from "./parts.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 /** Scores of models that were trained on that many samples, one a repetition or fold. */
 export interface LearningPoint {

@@ -2,15 +2,8 @@
 import type { EChartsOption, TitleComponentOption, XAXisComponentOption, YAXisComponentOption } from "echarts";
 import { DataError } from "../../errors.ts";
 import { FONTS, shortened, textExtent } from "../svg.ts";
-import { themes, type Theme, type ThemeName } from "../theme.ts";
-import type { Plot } from "./plot.ts";
-
-export interface PlotOptions {
-  /** Default: "light". */
-  readonly theme?: ThemeName;
-  /** Default: what the plot shows. */
-  readonly title?: string;
-}
+import { themes, type Theme } from "../theme.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 export const FONT_SIZE = 12;
 /** Room above everything else for the title, and for a legend below it. */

@@ -1,8 +1,8 @@
 /** How often each pixel value occurs, on a logarithmic scale: backgrounds outweigh all else. */
 import { ShapeError } from "../../errors.ts";
 import { fixed } from "../table.ts";
-import { logAxis, plotOf, themeOf, TITLE_HEIGHT, valueAxis, whole, type PlotOptions } from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import { logAxis, plotOf, themeOf, TITLE_HEIGHT, valueAxis, whole } from "./parts.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 /** @param histogram how often each value from 0 to 255 occurs, as `pixelHistogram` counts it. */
 export function pixelPlot(histogram: ArrayLike<number>, options: PlotOptions = {}): Plot {

@@ -1,5 +1,14 @@
 /** What every plot is: an option object of echarts, which draws it in a page and as SVG, and words about it. */
 
+import type { ThemeName } from "../theme.ts";
+
+export interface PlotOptions {
+  /** Default: "light". */
+  readonly theme?: ThemeName;
+  /** Default: what the plot shows. */
+  readonly title?: string;
+}
+
 export interface Plot {
   /** What is shown; it stands in the picture. */
   readonly title: string;

@@ -13,9 +13,8 @@ import {
   themeOf,
   TITLE_HEIGHT,
   valueAxis,
-  type PlotOptions,
 } from "./parts.ts";
-import type { Plot } from "./plot.ts";
+import type { Plot, PlotOptions } from "./plot.ts";
 
 export interface BestEpoch {
   /** From 0. */
