@@ -5,14 +5,7 @@ import { writeFileAtomic } from "#files";
 import { Option, type Command } from "commander";
 import { takeImages, type PreparedPicture } from "../data/index.ts";
 import { OptionError } from "../errors.ts";
-import {
-  gradCam,
-  integratedGradients,
-  normaliseMap,
-  occlusion,
-  type Explanation,
-  type HeatMap,
-} from "../explain/index.ts";
+import { gradCam, integratedGradients, normaliseMap, occlusion, type Explanation } from "../explain/index.ts";
 import type { Model } from "../nn/index.ts";
 import { load } from "../weights/index.ts";
 import { introduceData, loadData } from "./datasets.ts";
@@ -45,9 +38,9 @@ Examples:
 
 grad-cam               where a layer sees what speaks for the class (fast)
 occlusion              where covering a patch makes the class's score fall
-integrated-gradients   which pixels the score is made of, compared with black
+integrated-gradients   which pixels the score is made of, compared with black; they should add up to it
 
-Each PNG shows the picture as the model sees it, the heat map, and the one over the other.`;
+Each PNG shows the picture, the heat map, and the one over the other.`;
 
 export function addExplain(program: Command): void {
   const command = program
@@ -67,11 +60,12 @@ export function addExplain(program: Command): void {
     );
 }
 
-/** A picture as the model sees it. */
+/** A picture to explain. */
 interface Sight {
   /** What the file of its explanation is called after. */
   readonly name: string;
   readonly pixels: Uint8Array;
+  readonly shape: readonly [height: number, width: number, channels: number];
   /** Class of the data set, where it is known. */
   readonly truth?: string;
 }
@@ -96,7 +90,7 @@ async function explain(
     terminal.say(...labelled(terminal.bold("Model"), `${path} · ${count(model.size)} parameters`, terminal.width));
     const pictures = await decodeAll(files, model.input, terminal);
     failed = files.length - pictures.size;
-    const sights = [...sightsOf(pictures), ...(await testImages(options, terminal))];
+    const sights = [...sightsOf(pictures, model), ...(await testImages(options, terminal))];
     terminal.event("begin", { adapter: adapterFields(device), model: path, pictures: sights.length, methods });
     await mkdir(options.out, { recursive: true });
     const rows: string[][] = [];
@@ -113,76 +107,76 @@ function methodsOf({ method, layer }: ExplainOptions): readonly Method[] {
   throw new OptionError({ where: "--layer", expected: "--method grad-cam or all", got: `--method ${method}` });
 }
 
-/** Names of files without their extensions, each once. */
-function sightsOf(pictures: ReadonlyMap<string, PreparedPicture>): Sight[] {
+/** Pictures that have been brought to the model's size, under the names of their files without extensions, each once. */
+function sightsOf(pictures: ReadonlyMap<string, PreparedPicture>, { input }: Model): Sight[] {
+  const [height = 1, width = 1, channels = 1] = input;
   const taken = new Map<string, number>();
   return [...pictures].map(([file, { pixels }]) => {
     const name = basename(file, extname(file));
     const times = (taken.get(name) ?? 0) + 1;
     taken.set(name, times);
-    return { name: times === 1 ? name : `${name}-${times}`, pixels };
+    return { name: times === 1 ? name : `${name}-${times}`, pixels, shape: [height, width, channels] };
   });
 }
 
 async function testImages(options: ExplainOptions, terminal: Terminal): Promise<Sight[]> {
   if (options.images === undefined) return [];
   const { test } = await loadData(options, terminal);
-  const { images, labels, classNames, count: taken, ...rest } = takeImages(test, options.images);
-  introduceData({ images, labels, classNames, count: taken, ...rest }, `the first ${taken} test images`, terminal);
+  const part = takeImages(test, options.images);
+  const { images, labels, classNames, shape, count: taken } = part;
+  introduceData(part, `the first ${taken} test images`, terminal);
   const size = images.length / taken;
   return Array.from(labels, (label, k) => ({
     name: `test-${String(k).padStart(String(taken - 1).length, "0")}`,
     pixels: images.subarray(k * size, (k + 1) * size),
+    shape,
     truth: classNames[label]!,
   }));
 }
 
 async function explainOne(
   model: Model,
-  { name, pixels, truth }: Sight,
+  sight: Sight,
   methods: readonly Method[],
   options: ExplainOptions,
   terminal: Terminal,
 ): Promise<string[]> {
-  const rows: SheetRow[] = [];
-  let explanation = null as unknown as Explanation;
-  for (const method of methods) {
-    const result = await applied(method, model, pixels, options);
-    rows.push(result.row);
-    explanation = result.explanation;
-  }
-  const named = model.classNames[explanation.class] ?? `class ${explanation.class}`;
-  const share = `${(100 * explanation.probability).toFixed(1)} %`;
-  const title = `${named} ${share}${truth === undefined ? "" : ` · it is: ${truth}`}`;
-  const [height = 1, width = 1, channels = 1] = model.input;
-  const picture = { pixels, shape: [height, width, channels] } as const;
+  const { name, pixels, shape, truth = null } = sight;
+  const results: Result[] = [];
+  for (const method of methods) results.push(await applied(method, model, sight, options));
+  const { class: index, score, probability } = results[0]!.explanation;
+  const named = model.classNames[index] ?? `class ${index}`;
+  const share = `${(100 * probability).toFixed(1)} %`;
+  const title = `${named} ${share}${truth === null ? "" : ` · it is: ${truth}`}`;
   const out = join(options.out, `${name}-${options.method}.png`);
-  await writeFileAtomic(out, await explanationSheet(picture, title, rows));
-  const { class: index, score, probability } = explanation;
-  terminal.event("explanation", { out, class: index, name: named, score, probability, truth: truth ?? null, methods });
+  const rows = results.map(({ row }) => row);
+  await writeFileAtomic(out, await explanationSheet({ pixels, shape }, title, rows));
+  terminal.event("explanation", { out, class: index, name: named, score, probability, truth, methods });
   return [name, named, share, out];
 }
 
+interface Result {
+  readonly explanation: Explanation;
+  readonly row: SheetRow;
+}
+
 /** One method, and its row of the sheet. */
-async function applied(
-  method: Method,
-  model: Model,
-  pixels: Uint8Array,
-  { class: wanted, layer }: ExplainOptions,
-): Promise<{ row: SheetRow; explanation: Explanation }> {
-  const chosen = wanted === undefined ? {} : { class: classOf(model, wanted) };
-  const row = (label: string, map: HeatMap): SheetRow => ({ label, map });
+async function applied(method: Method, model: Model, sight: Sight, options: ExplainOptions): Promise<Result> {
+  const { pixels, shape } = sight;
+  const { class: wanted, layer } = options;
+  const chosen = { shape, ...(wanted === undefined ? {} : { class: classOf(model, wanted) }) };
   if (method === "grad-cam") {
     const [cam] = await gradCam(model, pixels, { ...chosen, ...(layer === undefined ? {} : { layer }) });
-    return { explanation: cam!, row: row(`Grad-CAM, ${cam!.layer}`, normaliseMap(cam!.map)) };
+    return { explanation: cam!, row: { label: `Grad-CAM, ${cam!.layer}`, map: normaliseMap(cam!.map) } };
   }
   if (method === "occlusion") {
-    const [map] = await occlusion(model, pixels, chosen);
-    const { size } = map!.patches[0]!;
-    return { explanation: map!, row: row(`occlusion, ${size}×${size}`, normaliseMap(map!.map)) };
+    const [covered] = await occlusion(model, pixels, chosen);
+    const { size } = covered!.patches[0]!;
+    return { explanation: covered!, row: { label: `occlusion, ${size}×${size}`, map: normaliseMap(covered!.map) } };
   }
-  const [map] = await integratedGradients(model, pixels, chosen);
-  return { explanation: map!, row: row("integrated gradients", normaliseMap(map!.map, { clip: 0.01 })) };
+  const [shared] = await integratedGradients(model, pixels, chosen);
+  const label = `integrated gradients, complete to ${(100 * shared!.incompleteness).toFixed(1)} %`;
+  return { explanation: shared!, row: { label, map: normaliseMap(shared!.map, { clip: 0.01 }) } };
 }
 
 /** A name, or else a number. */

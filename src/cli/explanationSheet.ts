@@ -31,7 +31,7 @@ export async function explanationSheet(
   const texts = [text(GAP, TITLE - 6, title, 'font-weight="bold" font-size="15"')];
   rows.forEach(({ label, map }, row) => {
     const panels = [large.pixels, colourise(upsample(map, tall, wide)), overlay(large, map)];
-    const captions = ["the picture as the model sees it", label, "over the picture"];
+    const captions = ["the picture", label, "over the picture"];
     panels.forEach((pixels, column) => {
       paste(canvas, { pixels, shape: large.shape }, tops[row]!, columns[column]!);
       texts.push(text(columns[column]!, tops[row]! + tall + 15, captions[column]!));

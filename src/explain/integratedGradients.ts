@@ -47,7 +47,7 @@ export async function integratedGradients(
   const { steps = 128 } = options;
   requireWhole(where, "steps", steps);
   const subjects = await examine(where, model, inputs, options);
-  const baseline = await baselineOf(model, inputs, options.baseline ?? 0);
+  const baseline = await baselineOf(model, inputs, options);
   const batchSize = Math.min(batchSizeOf(where, options), steps);
   const [baselineScores] = await scoresOf(model, [baseline], 1);
   const program = await compileRows(model.device, batchSize, [model.input, model.output], (x, choice) => {
@@ -100,22 +100,27 @@ function summed(
   return { ...opinion, attributions, baselineScore, sum, incompleteness, map: { values, height, width } };
 }
 
-async function baselineOf(model: Model, inputs: Inputs, baseline: number | Inputs): Promise<Float32Array> {
+async function baselineOf(
+  model: Model,
+  inputs: Inputs,
+  { baseline = 0, shape: pictures = model.input }: IntegratedGradientsOptions,
+): Promise<Float32Array> {
   const where = "integratedGradients";
-  const size = sizeOf(model.input);
+  const shape = inputs instanceof Float32Array ? model.input : pictures;
+  const size = sizeOf(shape);
   if (typeof baseline === "number") {
     if (!Number.isFinite(baseline)) {
       throw new OptionError({ where, expected: "baseline: a finite number", got: String(baseline) });
     }
     const one = inputs instanceof Float32Array ? new Float32Array(size) : new Uint8Array(size);
-    return valuesOf(model, one.fill(baseline));
+    return valuesOf(model, one.fill(baseline), shape);
   }
   if (baseline.length !== size || baseline.constructor !== inputs.constructor) {
     throw new ShapeError({
       where,
-      expected: `a baseline like the inputs: one ${inputs.constructor.name} of ${formatShape(model.input)}`,
+      expected: `a baseline like the inputs: one ${inputs.constructor.name} of ${formatShape(shape)}`,
       got: `${baseline.constructor.name} of ${baseline.length} values`,
     });
   }
-  return valuesOf(model, baseline);
+  return valuesOf(model, baseline, shape);
 }

@@ -1,14 +1,14 @@
 /** What every explanation begins with: inputs as the first layer sees them, and what the model says about them. */
 import { OptionError, ShapeError } from "../errors.ts";
-import { batchOf, mul, sum } from "../kernels/index.ts";
+import { batchOf, mul, sum, type BatchLook } from "../kernels/index.ts";
 import type { CallContext, Model } from "../nn/index.ts";
-import { formatShape, holding, scope, sizeOf, type Tensor } from "../tensor/index.ts";
+import { formatShape, holding, sameShape, scope, sizeOf, type Shape, type Tensor } from "../tensor/index.ts";
 import { compileRows } from "./rows.ts";
 import type { HeatMap } from "./heatMap.ts";
 
 /**
- * One input or several, `[count, …model.input]`: bytes are pixels, which are normalised as the model wants it; floats are
- * what its first layer sees.
+ * One input or several: bytes are pixels, `[count, …shape]`, which are brought to the model's input and normalised as the model
+ * wants it; floats are what its first layer sees, `[count, …model.input]`.
  */
 export type Inputs = Uint8Array | Float32Array;
 
@@ -18,6 +18,8 @@ export type ClassChoice = number | string;
 export interface ExplainOptions {
   /** Number or name of the class to explain, or one for each input. Default: the one that scores most, for each input its own. */
   readonly class?: ClassChoice | readonly ClassChoice[];
+  /** `[height, width, channels]` of inputs that are bytes. Default: the model's input. Maps have the size of the model's input. */
+  readonly shape?: Shape;
   /** Inputs, or changed copies of one, that go through the model together. Default: 16. */
   readonly batchSize?: number;
 }
@@ -59,9 +61,9 @@ export async function examine(
   inputs: Inputs,
   options: ExplainOptions,
 ): Promise<readonly Subject[]> {
-  const count = countOf(where, model, inputs);
+  const count = countOf(where, model, inputs, options);
   const wanted = classNumbers(where, model, count, options.class);
-  const values = await valuesOf(model, inputs);
+  const values = await valuesOf(model, inputs, options.shape);
   const size = sizeOf(model.input);
   const rows = Array.from({ length: count }, (_, k) => values.subarray(k * size, (k + 1) * size));
   const scores = await scoresOf(model, rows, batchSizeOf(where, options));
@@ -104,11 +106,11 @@ export function requireWhole(where: string, name: string, value: number, most = 
   throw new OptionError({ where, expected: `${name}: a whole number ${limit}`, got: String(value) });
 }
 
-/** Pixels as the first layer sees them; floats are that already. */
-export async function valuesOf(model: Model, inputs: Inputs): Promise<Float32Array> {
+/** Pixels of pictures of that shape as the first layer sees them; floats are that already. */
+export async function valuesOf(model: Model, inputs: Inputs, shape: Shape = model.input): Promise<Float32Array> {
   if (inputs instanceof Float32Array) return inputs;
-  const { device, input, normalisation } = model;
-  const count = inputs.length / sizeOf(input);
+  const { device } = model;
+  const count = inputs.length / sizeOf(shape);
   const words = new Uint32Array(Math.ceil(inputs.length / 4));
   new Uint8Array(words.buffer).set(inputs);
   return holding(async (hold) => {
@@ -116,12 +118,21 @@ export async function valuesOf(model: Model, inputs: Inputs): Promise<Float32Arr
     const labels = hold(device.zeros([count], "u32"));
     const order = hold(device.tensor(Uint32Array.from({ length: count }, (_, index) => index)));
     const place = { order, cursor: hold(device.zeros([1], "u32")), rows: count, stride: count, batches: 1 };
-    const x = scope(device, () => batchOf({ pixels, labels, imageShape: input }, place, { normalisation }).x);
+    const x = scope(device, () => batchOf({ pixels, labels, imageShape: shape }, place, lookOf(model, shape)).x);
     return (await hold(x).read()) as Float32Array;
   });
 }
 
-function countOf(where: string, { input, output }: Model, inputs: Inputs): number {
+/** How the model wants to see pictures of that shape. */
+function lookOf({ input, normalisation, resize }: Model, shape: Shape): BatchLook {
+  if (sameShape(input, shape)) return { normalisation };
+  const [height = 1, width = 1, channels = 1] = input;
+  const { mode, antialias = false } = resize;
+  const isSmaller = height < shape[0]! || width < shape[1]!;
+  return { normalisation, size: [height, width], channels, resize: mode, antialias: antialias && isSmaller };
+}
+
+function countOf(where: string, { input, output }: Model, inputs: Inputs, options: ExplainOptions): number {
   if (output.length !== 1) {
     throw new ShapeError({
       where,
@@ -129,13 +140,14 @@ function countOf(where: string, { input, output }: Model, inputs: Inputs): numbe
       got: `output ${formatShape(output)}`,
     });
   }
-  const count = inputs.length / sizeOf(input);
+  const shape = inputs instanceof Float32Array ? input : (options.shape ?? input);
+  const count = inputs.length / sizeOf(shape);
   if (Number.isInteger(count) && count > 0) return count;
   throw new ShapeError({
     where,
-    expected: `inputs of the model's shape ${formatShape(input)}, one or several`,
+    expected: `inputs of the shape ${formatShape(shape)}, one or several`,
     got: `${inputs.length} values`,
-    advice: "bring pictures to that size with preparePicture",
+    ...(inputs instanceof Uint8Array && { advice: "say the shape of other pictures as an option" }),
   });
 }
 

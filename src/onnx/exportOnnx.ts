@@ -90,7 +90,12 @@ async function encode(model: Model, options: OnnxOptions): Promise<{ encoded: En
     shape: ["batch", ...extentsOf(entrance)],
     description: inputText(model, options),
   };
-  const output: Port = { name: "output", type: "float32", shape: ["batch", ...extentsOf(y)], description: "logits" };
+  const output: Port = {
+    name: "output",
+    type: "float32",
+    shape: ["batch", ...extentsOf(y)],
+    description: y.shape.length === 1 ? "one number for each class" : "features",
+  };
   const metadata = {
     layout,
     preprocessing: includePreprocessing ? "included" : "none",
@@ -178,12 +183,12 @@ function normalised(graph: Graph, { input, normalisation }: Model, x: Value): Va
   const path = "preprocessing";
   let name = graph.node(path, "Cast", [x.name], { to: 1 });
   if (reversed) {
-    const order = graph.integers(`${path}/order`, [2, 1, 0]);
+    const order = graph.integers(path, "order", [2, 1, 0]);
     name = graph.node(path, "Gather", [name, order], { axis: x.channelsFirst ? 1 : input.length });
   }
   const factors = Float32Array.from(scale, (value) => value / 255);
-  name = graph.node(path, "Mul", [name, graph.floats(`${path}/scale`, factors, shape)]);
-  name = graph.node(path, "Add", [name, graph.floats(`${path}/shift`, Float32Array.from(shift), shape)]);
+  name = graph.node(path, "Mul", [name, graph.floats(path, "scale", factors, shape)]);
+  name = graph.node(path, "Add", [name, graph.floats(path, "shift", Float32Array.from(shift), shape)]);
   return { ...x, name };
 }
 

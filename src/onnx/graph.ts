@@ -24,23 +24,19 @@ export class Graph {
 
   /** Adds a node, which is called after `path`; returns the name of what it makes. */
   node(path: string, operator: string, inputs: readonly string[], attributes: Attributes = {}): string {
-    const name = this.#unique(path === "" ? operator : `${path}/${operator}`);
+    const name = this.#unique(path, operator);
     this.nodes.push({ operator, name, inputs, output: name, attributes });
     return name;
   }
 
   /** Adds a constant of floats; returns its name. */
-  floats(name: string, values: Float32Array, shape: readonly number[]): string {
-    const unique = this.#unique(name);
-    this.initialisers.push({ name: unique, shape, values });
-    return unique;
+  floats(path: string, name: string, values: Float32Array, shape: readonly number[]): string {
+    return this.#constant(path, { name, shape, values });
   }
 
   /** Adds a vector of whole numbers, as shapes, paddings and places are given; returns its name. */
-  integers(name: string, values: readonly number[]): string {
-    const unique = this.#unique(name);
-    this.initialisers.push({ name: unique, shape: [values.length], values: BigInt64Array.from(values, BigInt) });
-    return unique;
+  integers(path: string, name: string, values: readonly number[]): string {
+    return this.#constant(path, { name, shape: [values.length], values: BigInt64Array.from(values, BigInt) });
   }
 
   /** The operator that makes a value; undefined for the input. */
@@ -71,12 +67,19 @@ export class Graph {
     const channels = x.shape.at(-1) ?? 1;
     const alike = channels === 1 || sizeOf(x.shape) === channels; // whose order is the same either way
     const source = alike ? x : this.channelsLast(path, x);
-    const extents = this.integers(`${path}/shape`, [0, ...shape]); // 0: the batch stays what it is
+    const extents = this.integers(path, "shape", [0, ...shape]); // 0: the batch stays what it is
     const name = this.node(path, "Reshape", [source.name, extents]);
     return { name, shape, channelsFirst: false };
   }
 
-  #unique(wanted: string): string {
+  #constant(path: string, constant: Initialiser): string {
+    const name = this.#unique(path, constant.name);
+    this.initialisers.push({ ...constant, name });
+    return name;
+  }
+
+  #unique(path: string, own: string): string {
+    const wanted = path === "" ? own : `${path}/${own}`;
     const count = this.#names.get(wanted) ?? 0;
     this.#names.set(wanted, count + 1);
     return count === 0 ? wanted : `${wanted}_${count}`;

@@ -25,7 +25,7 @@ export const averagePool2d: Translate = (scope, x, { config }) => {
   if (beyond.every((width) => width === 0)) {
     return pooled(scope, source, "AveragePool", { ...attributes, pads, count_include_pad: 1 });
   }
-  const widths = scope.graph.integers(`${scope.path}/pads`, [0, 0, ...before, 0, 0, ...after]);
+  const widths = scope.graph.integers(scope.path, "pads", [0, 0, ...before, 0, 0, ...after]);
   const padded = { ...source, name: node(scope, "Pad", [source.name, widths]) };
   return pooled(scope, padded, "AveragePool", { ...attributes, pads: [0, 0, ...beyond] });
 };

@@ -64,7 +64,7 @@ function gathered(scope: Scope, x: Value, convention: Convention): Value {
   const name = [0, 1].reduce((values, axis) => {
     const [input, output] = [x.shape[axis]!, scope.output[axis]!];
     const places = Array.from({ length: output }, (_, o) => nearest(convention, o, input, output));
-    const indices = scope.graph.integers(`${scope.path}/${axis === 0 ? "rows" : "columns"}`, places);
+    const indices = scope.graph.integers(scope.path, axis === 0 ? "rows" : "columns", places);
     return node(scope, "Gather", [values, indices], { axis: axis + 2 });
   }, source.name);
   return { ...source, name, shape: scope.output };

@@ -35,7 +35,7 @@ export function node(
 
 /** A constant of this layer. */
 export function constant({ graph, path }: Scope, name: string, values: Float32Array, shape: Shape): string {
-  return graph.floats(path === "" ? name : `${path}/${name}`, values, shape);
+  return graph.floats(path, name, values, shape);
 }
 
 /** One number, which broadcasts. */

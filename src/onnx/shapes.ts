@@ -20,7 +20,7 @@ export const zeroPad2d: Translate = (scope, x, { config }) => {
     const [height, width] = [rows[side], columns[side]];
     return x.channelsFirst ? [0, 0, height, width] : [0, height, width, 0];
   };
-  const pads = scope.graph.integers(`${scope.path}/pads`, [...widths(0), ...widths(1)]);
+  const pads = scope.graph.integers(scope.path, "pads", [...widths(0), ...widths(1)]);
   return { ...x, name: node(scope, "Pad", [x.name, pads]), shape: scope.output };
 };
 

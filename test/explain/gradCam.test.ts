@@ -140,6 +140,21 @@ tests("pixels are normalised as the model wants them", async () => {
   assertClose(fromBytes[0]!.map.values, nd([16], fromFloats[0]!.map.values), { name: "map" });
 });
 
+tests("pictures of another size are brought to the model's, and grey ones to its colours", async () => {
+  const model = build(device, network(4, 3), { input: [8, 6, 3], resize: { mode: "nearest" } });
+  const grey = Uint8Array.from({ length: 2 * 12 }, (_, k) => k * 10); // two of 4×3
+  const large = Uint8Array.from({ length: 2 * 8 * 6 * 3 }, (_, at) => {
+    const pixel = Math.floor(at / 3);
+    const [image, row, column] = [Math.floor(pixel / 48), Math.floor((pixel % 48) / 6), pixel % 6];
+    return grey[image * 12 + Math.floor(row / 2) * 3 + Math.floor(column / 2)]!;
+  });
+  const [got, want] = [await gradCam(model, grey, { shape: [4, 3, 1] }), await gradCam(model, large)];
+  assert.is(got.length, 2);
+  got.forEach((cam, k) =>
+    assertClose(cam.map.values, nd([cam.map.values.length], want[k]!.map.values), { name: "map" }),
+  );
+});
+
 tests("by default the last layer that still knows places, poolings aside", async () => {
   const layerOf = async (layers: readonly Layer[]): Promise<string> => {
     const model = build(device, sequential([...layers, flatten(), dense(2)]), { input: [8, 8, 1] });
