@@ -17,10 +17,10 @@ import {
   type Run,
   type RunResult,
 } from "../experiments/index.ts";
-import { build, type Model } from "../nn/index.ts";
+import { build, type Json, type Model } from "../nn/index.ts";
 import { foldPlot, renderSvg } from "../report/index.ts";
 import type { Device } from "../tensor/index.ts";
-import { baselineDoubt, evaluate, fit, leakDoubts, type TrainingResult } from "../train/index.ts";
+import { baselineDoubt, evaluate, fit, hardwareLog, leakDoubts, type TrainingResult } from "../train/index.ts";
 import { VERSION } from "../weights/index.ts";
 import { checkpointPlace, takenUp, type CheckpointOptions } from "./checkpoints.ts";
 import { introduceData, loadData } from "./datasets.ts";
@@ -28,6 +28,7 @@ import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
 import { interrupted, stoppable } from "./interruption.ts";
 import type { CommonOptions } from "./options.ts";
 import { Incomplete } from "./perform.ts";
+import { keepRun } from "./runRecord.ts";
 import { requireWritable, RUNS } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { count, duration, labelled, listed, score } from "./text.ts";
@@ -193,10 +194,11 @@ async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; 
   const out = fileOf(plan, run);
   const place = await checkpointPlace(out, options, terminal);
   announce(plan, run, model, terminal, takenUp(place));
+  const hardware = hardwareLog();
   const before = process.cpuUsage();
   const result = await fit(model, parts.training, {
     ...fitOptions,
-    callbacks: [...(fitOptions.callbacks ?? []), ...callbacksFor(terminal), place.callback],
+    callbacks: [hardware, ...(fitOptions.callbacks ?? []), ...callbacksFor(terminal), place.callback],
     resume: place.found,
     signal,
   });
@@ -211,9 +213,26 @@ async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; 
   const done = runResult(run, parts, result, tested, (user + system) / 1e6, doubts);
   tell(done, result, out, terminal);
   if (!saved.ok) throw saved.error;
+  const judged = { evaluation: tested, result: { ...result, warnings: doubts } };
+  await keepRun({
+    model,
+    out,
+    bytes: saved.bytes,
+    ...parts,
+    ...judged,
+    hardware,
+    configuration: configurationOf(plan),
+  });
   if (result.stopped === "diverged") throw diverged(result.message ?? "");
   if (result.stopped !== "interrupted") await place.clear();
   return { done, parameters: model.size };
+}
+
+/** What was chosen, for the run's report. */
+function configurationOf({ name, experiment, reductions }: Plan): Readonly<Record<string, Json>> {
+  const { title, study, data = {}, input = {}, model, training, callbacks = {} } = experiment;
+  const reduced = reductions.length > 0 ? { REDUCED: reductions } : {};
+  return { experiment: name, title, study, data, input, model, training, callbacks, ...reduced };
 }
 
 /** A file for each model; several are numbered before the ending. */

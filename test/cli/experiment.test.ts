@@ -45,7 +45,7 @@ command("train FILE: trained, tested, saved, and a row beside the published figu
   assert.match(stdout, new RegExp(`\nTest accuracy: ${test.accuracy.toFixed(4)}\n$`));
   assert.equal(
     readdirSync(join(place.folder, "runs")).sort(),
-    ["small.json", "small.safetensors"],
+    ["small.json", "small.run.json", "small.safetensors"],
     "no checkpoint is left of what is done",
   );
 });
