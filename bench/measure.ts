@@ -16,7 +16,7 @@ export interface Measurement extends Timing {
 }
 
 export interface PeerResult {
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, "name" | "version">;
   /** Whether the peer has such a thing at all, as far as we know. */
   readonly offered: boolean;
   /** Null where the peer does not offer the case, or cannot do it; then `error` says why. */

@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly json: string | null;
   readonly against: readonly PeerName[];
   readonly adapter: string | null;
+  /** In headless Chromium instead of Node. */
+  readonly chromium: boolean;
 }
 
 function peersFrom(text: string): PeerName[] {
@@ -39,6 +41,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | null {
     .option("--only <pattern>", "cases whose suite or name matches this regular expression", patternFrom)
     .option("--against <peers>", `comma-separated: ${PEERS.join(", ")}; or none`, peersFrom, [PEERS[0]])
     .option("--adapter <name>", "gpu, lavapipe, swiftshader, or part of an adapter's name")
+    .option("--chromium", "in a page of headless Chromium, on its software adapter", false)
     .option("--json <file>", "also write one record for each case and engine to this file")
     .option("--markdown", "print the results as Markdown tables too", false)
     .option("--profile", "time each kernel of the training steps instead", false)

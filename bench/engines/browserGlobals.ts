@@ -2,24 +2,17 @@
 import { chooseAdapter } from "#gpu";
 import type { AdapterOptions } from "../../src/tensor/index.ts";
 
-/**
- * Runs `body` with a navigator whose `gpu` is the adapter that Trama uses. WebGPU's constants stay, since libraries read them
- * in every call. In a page nothing needs to be done.
- */
-export async function withBrowserGlobals<T>(options: AdapterOptions, body: () => Promise<T>): Promise<T> {
-  if ("document" in globalThis) return body();
+/** Provides both for good, since some libraries read them in every call. In a page nothing needs to be done. */
+export async function provideBrowserGlobals(options: AdapterOptions): Promise<void> {
+  if ("document" in globalThis) return;
   const { globals } = await import("webgpu");
   for (const [name, value] of Object.entries(globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
-  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
   // An adapter gives one device only, and ours has given it: each library gets the same adapter anew.
   const gpu = { requestAdapter: async () => (await chooseAdapter(options)).adapter };
-  Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node" }, configurable: true });
-  try {
-    return await body();
-  } finally {
-    if (before) Object.defineProperty(globalThis, "navigator", before);
-    else Reflect.deleteProperty(globalThis, "navigator");
+  if (!("navigator" in globalThis)) {
+    Object.defineProperty(globalThis, "navigator", { value: { userAgent: "node" }, configurable: true });
   }
+  Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
 }

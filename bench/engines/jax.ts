@@ -9,7 +9,7 @@ import type { Contender, Engine, Loaded } from "../engine.ts";
 import type { InputSpec, InputValues } from "../inputs.ts";
 import { channelsFirst, channelsLast, type Layout } from "../layout.ts";
 import { VERSIONS } from "../versions.ts";
-import { withBrowserGlobals } from "./browserGlobals.ts";
+import { provideBrowserGlobals } from "./browserGlobals.ts";
 import { flattened, type Results } from "./results.ts";
 
 export type JaxApi = typeof JaxLibrary;
@@ -21,17 +21,11 @@ export interface Jax extends Engine {
 }
 
 export async function jaxEngine(device: Device, options: AdapterOptions): Promise<Jax> {
-  const jax = await withBrowserGlobals(options, async () => {
-    const loaded = await import("@jax-js/jax");
-    const started = await loaded.init("webgpu");
-    if (!started.includes("webgpu")) throw new Error("jax-js cannot start its webgpu backend here");
-    return loaded;
-  });
+  await provideBrowserGlobals(options);
+  const jax = await import("@jax-js/jax");
+  const started = await jax.init("webgpu");
+  if (!started.includes("webgpu")) throw new Error("jax-js cannot start its webgpu backend here");
   jax.defaultDevice("webgpu");
-  if (!("navigator" in globalThis)) {
-    // It reads this while it compiles.
-    Object.defineProperty(globalThis, "navigator", { value: { userAgent: "node" }, configurable: true });
-  }
   const { queue } = jax.getWebGPUDevice();
   return {
     library: "jax",

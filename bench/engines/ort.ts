@@ -9,7 +9,7 @@ import { fromHalf } from "../../src/tensor/half.ts";
 import type { Contender, Engine, Loaded, PeerName } from "../engine.ts";
 import type { InputSpec, InputValues } from "../inputs.ts";
 import { channelsFirst, channelsLast, type Layout } from "../layout.ts";
-import { withBrowserGlobals } from "./browserGlobals.ts";
+import { provideBrowserGlobals } from "./browserGlobals.ts";
 import { onnxGraph, type ElementType, type OnnxGraph, type Value } from "./onnxModel.ts";
 import { flattened, type Results } from "./results.ts";
 
@@ -45,26 +45,26 @@ async function onWebGpu(device: Device, options: AdapterOptions): Promise<Ort> {
   const [{ readFile }, { createRequire }] = await Promise.all([import("node:fs/promises"), import("node:module")]);
   const binary = "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm";
   const bytes = await readFile(createRequire(import.meta.url).resolve(binary));
-  return withBrowserGlobals(options, async () => {
-    const ort: OrtApi = await import("onnxruntime-web/webgpu");
-    ort.env.logLevel = "error";
-    ort.env.wasm.numThreads = 1;
-    ort.env.wasm.wasmBinary = bytes;
-    copyOnWrite();
-    await warmUp(ort);
-    const gpu = await ort.env.webgpu.device;
-    return {
-      library: "ort",
-      name: "onnxruntime-webgpu",
-      version: versionOf(ort),
-      ort,
-      gpu,
-      enter: idle,
-      sync: () => waitFor(gpu.queue.onSubmittedWorkDone(), device.adapter.kind),
-    };
-  });
+  await provideBrowserGlobals(options);
+  const ort: OrtApi = await import("onnxruntime-web/webgpu");
+  ort.env.logLevel = "error";
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = bytes;
+  copyOnWrite();
+  await warmUp(ort);
+  const gpu = await ort.env.webgpu.device;
+  return {
+    library: "ort",
+    name: "onnxruntime-webgpu",
+    version: versionOf(ort),
+    ort,
+    gpu,
+    enter: idle,
+    sync: () => waitFor(gpu.queue.onSubmittedWorkDone(), device.adapter.kind),
+  };
 }
 
+/** Its session is never released: the last one that is takes the device with it. */
 async function warmUp(ort: OrtApi): Promise<void> {
   const graph = onnxGraph();
   const name = graph.input([1], "float32");
@@ -72,7 +72,6 @@ async function warmUp(ort: OrtApi): Promise<void> {
     executionProviders: ["webgpu"],
   });
   await session.run({ [name]: new ort.Tensor("float32", Float32Array.of(1), [1]) });
-  await session.release();
 }
 
 /** Dawn's binding does not take views of shared memory: those are copied first. */

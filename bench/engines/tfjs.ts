@@ -8,7 +8,7 @@ import { waitFor } from "#gpu";
 import type { AdapterOptions, Device } from "../../src/tensor/index.ts";
 import type { Contender, Engine, Loaded, PeerName } from "../engine.ts";
 import type { InputValues } from "../inputs.ts";
-import { withBrowserGlobals } from "./browserGlobals.ts";
+import { provideBrowserGlobals } from "./browserGlobals.ts";
 import { flattened, type Results } from "./results.ts";
 
 export type Tf = typeof TensorFlow;
@@ -32,11 +32,10 @@ export async function tfjsEngine(name: PeerName, device: Device, options: Adapte
 }
 
 async function onWebGpu(tf: Tf, device: Device, options: AdapterOptions): Promise<Tfjs> {
-  await withBrowserGlobals(options, async () => {
-    await import("@tensorflow/tfjs-backend-webgpu");
-    tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", DISPATCHES_PER_SUBMIT);
-    await activate(tf, "webgpu");
-  });
+  await provideBrowserGlobals(options);
+  await import("@tensorflow/tfjs-backend-webgpu");
+  tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", DISPATCHES_PER_SUBMIT);
+  await activate(tf, "webgpu");
   const webgpu = tf.backend() as WebGPUBackend;
   return {
     library: "tfjs",

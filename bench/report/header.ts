@@ -15,7 +15,12 @@ export interface Header {
 /** Load, as a share of the cores, above which the machine had other work to do when the bench began. */
 const BUSY = 0.4;
 
-export function headerOf({ adapter, variant }: Device, peers: readonly Engine[]): Header {
+/** Adapter and driver in words, and what can be said of every machine. */
+export function machineLines(
+  adapter: string,
+  driver: string,
+  peers: readonly Pick<Engine, "name" | "version">[],
+): Pick<Header, "date" | "lines"> {
   const cores = availableParallelism();
   const load = loadavg()[0]!;
   const busy = load > BUSY * cores ? ": the machine is busy, so these figures are preliminary" : "";
@@ -23,16 +28,21 @@ export function headerOf({ adapter, variant }: Device, peers: readonly Engine[])
   const others = peers.filter(({ name }) => name !== BASELINE);
   const date = new Date().toISOString();
   return {
-    adapter: adapter.name,
-    driver: adapter.driver,
     date,
     lines: [
-      `adapter   ${adapter.name}, a ${adapter.kind === "gpu" ? "GPU" : "software adapter"} (${adapter.reason})`,
-      `driver    ${adapter.driver || "unknown"}, from ${adapter.source}; kernels of the ${variant} family`,
+      `adapter   ${adapter}`,
+      `driver    ${driver}`,
       `cores     ${cores} of ${cpus()[0]?.model ?? "unknown"}, load ${load.toFixed(1)}${busy}`,
       `versions  node ${node}, trama ${trama}, webgpu ${webgpu}`,
       `against   ${others.map(({ name, version }) => `${name} ${version}`).join(", ") || "nothing"}`,
       `date      ${date}`,
     ],
   };
+}
+
+export function headerOf({ adapter, variant }: Device, peers: readonly Engine[]): Header {
+  const { name, driver, kind, reason, source } = adapter;
+  const where = `${name}, a ${kind === "gpu" ? "GPU" : "software adapter"} (${reason})`;
+  const through = `${driver || "unknown"}, from ${source}; kernels of the ${variant} family`;
+  return { adapter: name, driver, ...machineLines(where, through, peers) };
 }

@@ -36,7 +36,9 @@ export interface BenchRecord {
 
 const finite = (value: number) => (Number.isFinite(value) ? value : null);
 
-function record(result: CaseResult, engine: Engine, measurement: Measurement | null, header: Header): BenchRecord {
+type Named = Pick<Engine, "name" | "version">;
+
+function record(result: CaseResult, engine: Named, measurement: Measurement | null, header: Header): BenchRecord {
   const { of, suite, error } = result;
   const milliseconds = measurement?.median ?? Number.NaN;
   return {
@@ -80,13 +82,13 @@ function peerRecord(result: CaseResult, peer: PeerResult, header: Header, verdic
 
 export function recordsOf(
   result: CaseResult,
-  trama: Engine,
+  version: string,
   header: Header,
   surroundings: Surroundings,
 ): BenchRecord[] {
   const verdicts = verdictsOf(result, surroundings);
   const own: BenchRecord = {
-    ...record(result, trama, result.trama, header),
+    ...record(result, { name: "trama", version }, result.trama, header),
     ratio: result.trama ? 1 : null,
     targets: verdicts.filter(({ peer }) => peer === null),
   };

@@ -98,10 +98,10 @@ function resizeCase(mode: "nearest" | "bilinear"): Case {
   const [x, y] = [[32, 28, 28, 64], [32, 56, 56, 64]]; // prettier-ignore
   const size: [number, number] = [56, 56];
   return opCase({
-    name: `resize ${mode} ${x!.join("×")} to ${size.join("×")}`,
-    bytes: bytesOf(x!, y!),
+    name: `resize ${mode} ${x.join("×")} to ${size.join("×")}`,
+    bytes: bytesOf(x, y),
     when: "full",
-    inputs: [{ shape: x!, layout: "image" }],
+    inputs: [{ shape: x, layout: "image" }],
     layouts: ["image"],
     trama: (images) => (mode === "nearest" ? resizeNearest(images, size) : resizeBilinear(images, size)),
     tfjs: (tf, images) =>
