@@ -5,16 +5,21 @@ import {
   cast,
   clamp,
   div,
+  equal,
   exp,
   gelu,
   geluExact,
   greater,
+  greaterEqual,
   leakyRelu,
+  less,
+  lessEqual,
   log,
   maximum,
   minimum,
   mul,
   neg,
+  notEqual,
   pow,
   relu,
   relu6,
@@ -269,6 +274,36 @@ const selectCase = opCase({
   jax: ({ numpy }, a, b) => numpy.where(numpy.greater(a.ref, b.ref), a, b),
 });
 
+/** `[Trama's, TensorFlow.js', ONNX', NumPy's name]` */
+const comparisons = [
+  [equal, "equal", "Equal", "equal"],
+  [notEqual, "notEqual", "Equal", "notEqual"],
+  [greater, "greater", "Greater", "greater"],
+  [greaterEqual, "greaterEqual", "GreaterOrEqual", "greaterEqual"],
+  [less, "less", "Less", "less"],
+  [lessEqual, "lessEqual", "LessOrEqual", "lessEqual"],
+] as const;
+
+/** 1 or 0, as f32; the peers give a byte or a word. */
+const comparisonCases = comparisons.map(([compare, name, operator, other]) =>
+  opCase({
+    name: `${name} ${LABEL}`,
+    bytes: bytesOf(SHAPE, SHAPE, SHAPE),
+    when: "full",
+    inputs: [
+      { shape: SHAPE, kind: "signs" },
+      { shape: SHAPE, kind: "signs" },
+    ],
+    trama: (a, b) => compare(a, b),
+    tfjs: (tf, a, b) => tf[name](a, b),
+    ort(graph, a, b) {
+      const result = graph.node(operator, [a, b]);
+      return name === "notEqual" ? graph.node("Not", [result]) : result;
+    },
+    jax: ({ numpy }, a, b) => numpy[other](a, b),
+  }),
+);
+
 /** Into half precision, which TensorFlow.js does not know. */
 const castCase = opCase({
   name: `cast f32 → f16 ${LABEL}`,
@@ -288,6 +323,7 @@ export const elementwiseSuite: Suite = {
     ...Object.entries(unary).flatMap(([name, words]) => unaryCases(name, words)),
     ...Object.entries(binary).map(([name, words]) => binaryCase(name, words)),
     biasCase(SHAPE, {}),
+    ...comparisonCases,
     clampCase,
     selectCase,
     castCase,

@@ -27,10 +27,13 @@ const [small, medium, large] = [ofSide(48, 32), ofSide(96, 16), ofSide(224, 64)]
 /** What `--profile` may look into. */
 export const MODELS: readonly Network[] = [...small, ...medium];
 
+/** Through fifty layers with batch norm, rounding grows to whole percents within a few steps of Adam. */
+const STEP_TOLERANCE = 3e-2;
+
 const casesOf = (network: Network, when: NonNullable<CaseFacts["when"]>): Case[] => [
   predictionCase(network, { when }),
-  stepCase(network, { when }),
-  mixedStepCase(network, { when }),
+  stepCase(network, { when, tolerance: STEP_TOLERANCE }),
+  mixedStepCase(network, { when, tolerance: 2 * STEP_TOLERANCE }),
 ];
 
 export const modelSuite: Suite = {

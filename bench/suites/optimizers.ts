@@ -13,10 +13,13 @@ import {
   mul,
   nadamStep,
   rmspropStep,
+  scheduleRate,
   sgdStep,
+  tally,
   type Update,
   type UpdateOptions,
 } from "../../src/kernels/index.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
 import { bytesOf, opCase, type Case, type CaseFacts, type Suite } from "../case.ts";
 import type { Contender, Loaded } from "../engine.ts";
 import { adam, loadJaxUpdate, type JaxApi, type JaxArray } from "../engines/jax.ts";
@@ -248,20 +251,29 @@ function loadTfjsAssign(
   };
 }
 
-/** One thread's work: what is measured is a dispatch. */
-function lossScaling(): Case {
-  return {
-    name: "loss scale",
+/** Nothing but Trama has these: one thread's work, so what is measured is a dispatch, or the totals of a batch. */
+function bookkeeping(): Case[] {
+  const own = (name: string, inputs: readonly InputSpec[], update: (...tensors: Tensor[]) => void): Case => ({
+    name,
     when: "full",
-    trama: async ({ device }) => {
-      const one = { shape: [1] };
-      const inputs = made({ ...one, kind: "positive" }, { ...one, kind: "counter" }, { ...one, kind: "counter" }, one);
-      return loadUpdate(device, inputs, (scale, goodSteps, updates, norm) => {
-        lossScaleStep({ scale: scale, goodSteps: goodSteps, updates: updates }, norm);
-      });
-    },
+    trama: async ({ device }) => loadUpdate(device, made(...inputs), update),
     peers: {},
-  };
+  });
+  const one = { shape: [1] } as const;
+  const counter = { ...one, kind: "counter" } as const;
+  return [
+    own("loss scale", [{ ...one, kind: "positive" }, counter, counter, one], (scale, goodSteps, updates, norm) => {
+      lossScaleStep({ scale: scale, goodSteps: goodSteps, updates: updates }, norm);
+    }),
+    own("learning rate of a cosine schedule", [one, counter], (rate, step) =>
+      scheduleRate({ kind: "cosine", rate: RATE, steps: 1000 }, { rate: rate, step: step }),
+    ),
+    own(
+      "totals of loss and hits 1024×1000",
+      [{ shape: [3], kind: "zeros" }, one, { shape: [1024, 1000] }, { shape: [1024], kind: "labels" }],
+      (totals, loss, logits, labels) => tally(totals, loss, logits, labels),
+    ),
+  ];
 }
 
 export const optimizerSuite: Suite = {
@@ -291,7 +303,7 @@ export const optimizerSuite: Suite = {
     ...norms(),
     movingAverage(),
     accumulation(),
-    lossScaling(),
+    ...bookkeeping(),
     optimizerCase("Adam", plainAdam, { goal: "largeLight", when: "gpu" }, 32 * MILLION),
   ],
 };
