@@ -36,7 +36,7 @@ tests("CRC-32C of the examples of RFC 3720, B.4", () => {
 });
 
 tests("what is written is what an independent reader reads", () => {
-  const number = fc.double({ noNaN: true, min: -1e30, max: 1e30 });
+  const number = fc.float({ noNaN: true, min: Math.fround(-1e30), max: Math.fround(1e30) }); // as weights are
   const tags = fc.string({ unit: "grapheme", maxLength: 20 });
   fc.assert(
     fc.property(
@@ -62,7 +62,7 @@ tests("what is written is what an independent reader reads", () => {
         }
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 100, seed: 20_260_101 },
   );
 });
 
