@@ -210,7 +210,7 @@ async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; 
   const leaks = leakDoubts({ training, validation, test });
   const trivial = baselineDoubt("test accuracy", tested.accuracy, test) ?? [];
   const doubts = [...new Set([...parts.warnings, ...leaks, ...result.warnings].concat(trivial))];
-  const done = runResult(run, parts, result, tested, (user + system) / 1e6, doubts);
+  const done = runResult(run, parts, result, tested, place.found ? null : (user + system) / 1e6, doubts);
   tell(done, result, out, terminal);
   if (!saved.ok) throw saved.error;
   const judged = { evaluation: tested, result: { ...result, warnings: doubts } };
@@ -260,7 +260,7 @@ function tell(done: RunResult, { imagesPerSecond }: TrainingResult, out: string,
   const scores = [
     ...(validation ? [`validation accuracy ${score(validation.accuracy)}`] : []),
     `test accuracy ${score(test.accuracy)}`,
-    `${duration(seconds)} (CPU ${duration(cpuSeconds)})`,
+    cpuSeconds === null ? duration(seconds) : `${duration(seconds)} (CPU ${duration(cpuSeconds)})`,
     `${count(imagesPerSecond)} images/s`,
   ];
   terminal.say(...labelled(terminal.bold("Result"), listed(scores), terminal.width));

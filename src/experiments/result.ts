@@ -16,8 +16,11 @@ export interface RunResult extends Run {
   readonly steps: number;
   /** Of training and validation, without compiling. */
   readonly seconds: number;
-  /** Of all threads of the process meanwhile, compiling included: on a software adapter it says more than `seconds`. */
-  readonly cpuSeconds: number;
+  /**
+   * Of all threads of the process meanwhile, compiling included: on a software adapter it says more than `seconds`. Null
+   * where another process had begun the training.
+   */
+  readonly cpuSeconds: number | null;
   readonly imagesPerSecond: number;
   readonly firstStepSeconds: number;
   readonly warnings: readonly string[];
@@ -48,7 +51,7 @@ export function runResult(
   { training, validation, test }: DataParts,
   result: TrainingResult,
   tested: Evaluation,
-  cpuSeconds: number,
+  cpuSeconds: number | null,
   warnings: readonly string[],
 ): RunResult {
   const { history, stopped, message, steps, seconds, imagesPerSecond, firstStepSeconds, parametersOf } = result;
@@ -128,8 +131,6 @@ function rowOf(result: ExperimentResult): string[] {
   const { name, experiment, runs, adapter, parameters } = result;
   const { study, training, data: { folds } = {}, seeds = [42] } = experiment;
   const { metric = "test accuracy" } = study;
-  const sum = (of: (run: RunResult) => number): number => runs.reduce((total, run) => total + of(run), 0);
-  const [wall, cpu] = [sum(({ seconds }) => seconds), sum(({ cpuSeconds }) => cpuSeconds)];
   const isRun = runs.length > 0;
   return [
     `${name}: ${experiment.title}`,
@@ -139,7 +140,7 @@ function rowOf(result: ExperimentResult): string[] {
     isRun ? parameters.toLocaleString("en-US") : "",
     isRun ? epochsText(runs, training.epochs) : String(training.epochs),
     seeds.join(", "),
-    isRun ? `${duration(wall)} (CPU ${duration(cpu)})` : "",
+    durationText(runs),
     adapter.name,
     remarksOn(result).join("; "),
   ];
@@ -168,6 +169,13 @@ function remarksOn({ experiment, reductions, data, complete, runs }: ExperimentR
     ...runs.flatMap(({ stopped, message }) => (stopped === "stopped" && message !== null ? [message] : [])),
     ...[...new Set(runs.flatMap(({ warnings }) => warnings))].map((doubt) => `doubt: ${doubt.replace(/\.$/, "")}`),
   ];
+}
+
+function durationText(runs: readonly RunResult[]): string {
+  if (runs.length === 0) return "";
+  const wall = runs.reduce((total, { seconds }) => total + seconds, 0);
+  const cpu = runs.reduce((total, { cpuSeconds }) => total + (cpuSeconds ?? NaN), 0);
+  return Number.isNaN(cpu) ? `${duration(wall)}, taken up again` : `${duration(wall)} (CPU ${duration(cpu)})`;
 }
 
 function duration(seconds: number): string {

@@ -38,7 +38,7 @@ command("train FILE: trained, tested, saved, and a row beside the published figu
   assert.equal([complete, runs.length, parameters, reductions, data.synthetic], [true, 1, 12_730, [], true]);
   const [{ images, test, history, cpuSeconds, stopped }] = runs as [ExperimentResult["runs"][number]];
   assert.equal([images.training, images.validation, history.length, stopped], [320, 80, 2, "completed"]);
-  assert.ok(cpuSeconds > 0);
+  assert.ok(cpuSeconds! > 0);
   assert.match(stdout, /SYNTHETIC DATA/);
   assert.match(stdout, /^study +0\.8765$/m);
   assert.match(stdout, new RegExp(`^ours +${test.accuracy.toFixed(4)}$`, "m"));
