@@ -1,12 +1,13 @@
 /**
  * GPU memory that a model will take, known before it is built.
  *
- *   training    parameters + gradients + moments + Σ outputs + 4 · the largest output + 2 · the largest parameter
+ *   training    2 · parameters + gradients + moments + Σ outputs + 4 · the largest output + 2 · the largest parameter
  *   inference   parameters + 4 · the largest output
  *
  * An estimate from above: outputs that are written into each other or never stored count like all others. Gradients of
  * outputs live for a moment each, and no network here needs more than four at a time; the gradient of a filter is a sum of
- * parts, which lie side by side until they are added.
+ * parts, which lie side by side until they are added. The second set of parameters is what `fit` goes back to when a
+ * training diverges.
  */
 import { OptionError } from "../errors.ts";
 import { adam, outlineOf, type Layer, type LayerSummary, type Optimizer } from "../nn/index.ts";
@@ -26,6 +27,8 @@ export interface MemoryOptions {
 /** Bytes, in full precision. The data set comes on top. */
 export interface MemoryEstimate {
   readonly parameters: number;
+  /** Parameters as they were after the last good epoch. */
+  readonly kept: number;
   /** Of all that can be learnt: a frozen layer takes less. */
   readonly gradients: number;
   /** What the optimiser keeps. */
@@ -55,13 +58,14 @@ export function estimateMemory(architecture: Layer, options: MemoryOptions): Mem
   const { parameters, summaries, bytes, trainableBytes } = outlineOf(architecture, input);
   const outputs = [input, ...summaries.filter(isStored).map(({ output }) => output)];
   const sizes = outputs.map((shape) => sizeOf(shape) * batch * BYTES);
-  const kept = training ? sizes.reduce((sum, size) => sum + size, 0) : 0;
+  const outputBytes = training ? sizes.reduce((sum, size) => sum + size, 0) : 0;
   const largest = Math.max(0, ...parameters.map(({ shape }) => sizeOf(shape) * BYTES));
   const estimate = {
     parameters: bytes,
+    kept: training ? bytes : 0,
     gradients: training ? trainableBytes : 0,
     moments: training ? optimizer.slots.length * trainableBytes : 0,
-    activations: kept + LIVING * Math.max(...sizes),
+    activations: outputBytes + LIVING * Math.max(...sizes),
     scratch: training ? PARTS * largest : 0,
   };
   return { ...estimate, total: Object.values(estimate).reduce((sum, size) => sum + size, 0) };
