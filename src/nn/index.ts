@@ -2,6 +2,7 @@
 export type { Fans, Initialiser, InitialiserName } from "./initialisers.ts";
 export type {
   BuiltLayer,
+  BuiltStep,
   CallContext,
   Json,
   Layer,
@@ -25,6 +26,7 @@ export {
   type ParameterChunk,
 } from "./model.ts";
 export { freeze, unfreeze, type FreezeOptions, type FreezeReport, type LayerSelection } from "./freeze.ts";
+export { splitFrozen, unsplittable, type SplitModel } from "./split.ts";
 export {
   adadelta,
   adagrad,

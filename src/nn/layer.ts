@@ -30,6 +30,19 @@ export interface BuiltLayer {
   call(x: Tensor, context: CallContext): Tensor;
   /** Multiply-adds and the like for one input, for summaries. Default: 0. */
   readonly flops?: number;
+  /** The layers that it applies one after the other, where that is all it does. */
+  readonly steps?: readonly BuiltStep[];
+}
+
+/** A layer that was built inside another, and what it is made of. */
+export interface BuiltStep extends BuiltLayer {
+  readonly layer: Layer;
+  /** Names from the model's layer inwards. */
+  readonly path: string;
+  /** Its own and those of the layers inside it. */
+  readonly parameters: readonly Parameter[];
+  /** Whether it draws random numbers in training. */
+  readonly draws: boolean;
 }
 
 /** What a layer may know when it computes. */
@@ -106,17 +119,19 @@ export class LayerBuilder {
   }
 
   /** Builds a layer under its name; errors inside carry that name. */
-  build(layer: Layer, input: Shape): BuiltLayer {
+  build(layer: Layer, input: Shape): BuiltStep {
     const name = this.#uniqueName(layer.name ?? layer.kind);
     this.#path.push(name);
-    const [firstParameter, position] = [this.parameters.length, this.summaries.length];
+    const [firstParameter, position, drawing] = [this.parameters.length, this.summaries.length, this.#layers];
     try {
       const built = layer.build(input, this);
-      const own = this.parameters.slice(firstParameter).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+      const parameters = this.parameters.slice(firstParameter);
+      const own = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
       const { output, flops = 0 } = built;
       const depth = this.#path.length - 1;
       this.summaries.splice(position, 0, { name, kind: layer.kind, depth, output, parameters: own, flops });
-      return tappable(built, { path: this.#path.join("/"), kind: layer.kind });
+      const path = this.#path.join("/");
+      return { ...tappable(built, { path, kind: layer.kind }), layer, path, parameters, draws: this.#layers > drawing };
     } catch (error) {
       throw error instanceof TramaError ? inLayer(error, this.#path.join("/")) : error;
     } finally {

@@ -17,11 +17,13 @@ import { initialValues } from "./initialisers.ts";
 import {
   LayerBuilder,
   type BuiltLayer,
+  type BuiltStep,
   type CallContext,
   type Layer,
   type LayerSummary,
   type Parameter,
 } from "./layer.ts";
+import { sequential } from "./layers/sequential.ts";
 
 export interface ModelOptions {
   /** Shape of one input, without the batch: `[28, 28, 1]`. */
@@ -57,6 +59,18 @@ const ALIGNMENT = BINDING_ALIGNMENT / bytesPerElement("f16");
 /** Streams of random numbers below this one belong to steps, from here on to initial values. */
 const INITIAL_STREAM = 1 << 16;
 
+/** What a model consists of: made of layers by `build`, or a part of another model's. */
+interface Anatomy extends Required<ModelOptions> {
+  readonly device: Device;
+  readonly architecture: Layer;
+  readonly layer: BuiltLayer;
+  readonly parameters: readonly Parameter[];
+  /** Parameters of the whole before those of this part. */
+  readonly parametersBefore: number;
+  readonly chunks: readonly ParameterChunk[];
+  readonly summaries: readonly LayerSummary[];
+}
+
 export class Model {
   readonly device: Device;
   readonly architecture: Layer;
@@ -69,26 +83,26 @@ export class Model {
   readonly parameters: readonly Parameter[];
   readonly chunks: readonly ParameterChunk[];
   readonly summaries: readonly LayerSummary[];
+  /** The layers that it applies one after the other, those inside of sequences too; none where it is another layer. */
+  readonly steps: readonly BuiltStep[];
   readonly #layer: BuiltLayer;
+  readonly #parametersBefore: number;
 
-  constructor(device: Device, architecture: Layer, options: ModelOptions) {
-    const { input, seed = 42, normalisation = { scale: 1, shift: 0 }, classNames = [] } = options;
-    const { resize = { mode: "bilinear" } } = options;
-    checkNormalisation("model", normalisation, input.at(-1) ?? 1);
-    const builder = new LayerBuilder();
-    this.#layer = architecture.build(input, builder);
-    this.device = device;
-    this.architecture = architecture;
-    this.input = input;
-    this.output = this.#layer.output;
-    this.seed = seed;
-    this.normalisation = normalisation;
-    this.resize = resize;
-    this.classNames = classNames;
-    this.parameters = builder.parameters;
-    this.summaries = builder.summaries;
-    this.chunks = layOut(device, builder.parameters);
-    this.initialise();
+  constructor(anatomy: Anatomy) {
+    this.device = anatomy.device;
+    this.architecture = anatomy.architecture;
+    this.input = anatomy.input;
+    this.output = anatomy.layer.output;
+    this.seed = anatomy.seed;
+    this.normalisation = anatomy.normalisation;
+    this.resize = anatomy.resize;
+    this.classNames = anatomy.classNames;
+    this.parameters = anatomy.parameters;
+    this.chunks = anatomy.chunks;
+    this.summaries = anatomy.summaries;
+    this.steps = anatomy.layer.steps ?? [];
+    this.#layer = anatomy.layer;
+    this.#parametersBefore = anatomy.parametersBefore;
   }
 
   /** Number of parameters. */
@@ -100,7 +114,7 @@ export class Model {
   initialise(): void {
     this.parameters.forEach((parameter, index) => {
       const { shape, initialiser, fans, tensor } = parameter;
-      const random = new RandomStream(this.seed, INITIAL_STREAM + index);
+      const random = new RandomStream(this.seed, INITIAL_STREAM + this.#parametersBefore + index);
       this.device.write(tensor, initialValues(initialiser, shape, random, fans));
       parameter.untrained = true;
     });
@@ -125,7 +139,50 @@ export class Model {
  * device; nothing of it stays allocated.
  */
 export function build(device: Device, architecture: Layer, options: ModelOptions): Model {
-  return new Model(device, architecture, options);
+  const { input, seed = 42, normalisation = { scale: 1, shift: 0 }, classNames = [] } = options;
+  const { resize = { mode: "bilinear" } } = options;
+  checkNormalisation("model", normalisation, input.at(-1) ?? 1);
+  const builder = new LayerBuilder();
+  const layer = architecture.build(input, builder);
+  const { parameters, summaries } = builder;
+  const chunks = layOut(device, parameters);
+  const settings = { input, seed, normalisation, resize, classNames };
+  const made = { device, architecture, layer, parameters, parametersBefore: 0, chunks, summaries };
+  const model = new Model({ ...settings, ...made });
+  model.initialise();
+  return model;
+}
+
+/**
+ * Some of the layers that a model applies one after the other, as a model: `model.steps` from `begin` up to `end`. It holds
+ * the model's own parameters, and draws the same random numbers: what it learns, the model has learnt.
+ */
+export function partOf(model: Model, begin: number, end: number): Model {
+  const { device, steps, seed, resize, classNames } = model;
+  const own = steps.slice(begin, end);
+  const input = steps[begin - 1]?.output ?? model.input;
+  const parameters = own.flatMap((step) => step.parameters);
+  const members = new Set(parameters);
+  const architecture = sequential(own.map(({ layer }) => layer));
+  return new Model({
+    device,
+    architecture,
+    layer: {
+      output: own.at(-1)?.output ?? input,
+      call: (x, context) => own.reduce((value, { call }) => call(value, context), x),
+      steps: own,
+    },
+    parameters,
+    parametersBefore: steps.slice(0, begin).reduce((sum, step) => sum + step.parameters.length, 0),
+    chunks: rangesOf(model.chunks, (parameter) => members.has(parameter)),
+    summaries: outlineOf(architecture, input).summaries,
+    input,
+    seed,
+    // What comes out of other layers is no picture.
+    normalisation: begin === 0 ? model.normalisation : { scale: 1, shift: 0 },
+    resize,
+    classNames,
+  });
 }
 
 /** What a model of these layers would be made of. */
@@ -234,15 +291,20 @@ export function viewsOf(flat: Tensor, parameters: readonly Parameter[]): Tensor[
 
 /** What training changes: the runs of neighbouring parameters that are neither statistics nor frozen. */
 export function learnableRanges(model: Model): ParameterChunk[] {
-  return model.chunks.flatMap(({ parameters, values }) => {
+  return rangesOf(model.chunks, ({ trainable, frozen }) => trainable && !frozen);
+}
+
+/** Runs of neighbouring parameters that belong to what is meant, as flat buffers. */
+function rangesOf(chunks: readonly ParameterChunk[], isMeant: (parameter: Parameter) => boolean): ParameterChunk[] {
+  return chunks.flatMap(({ parameters, values }) => {
     const ranges: { start: number; parameters: Parameter[] }[] = [];
     let start = 0;
     let open = false;
     for (const parameter of parameters) {
-      const learns = parameter.trainable && !parameter.frozen;
-      if (learns && !open) ranges.push({ start, parameters: [] });
-      if (learns) ranges.at(-1)!.parameters.push(parameter);
-      open = learns;
+      const meant = isMeant(parameter);
+      if (meant && !open) ranges.push({ start, parameters: [] });
+      if (meant) ranges.at(-1)!.parameters.push(parameter);
+      open = meant;
       start += roomOf(parameter);
     }
     return ranges.map((range) => {

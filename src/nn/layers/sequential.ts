@@ -1,6 +1,6 @@
 /** Layers one after the other. */
 import type { Shape } from "../../tensor/index.ts";
-import { configOf, type BuiltLayer, type Layer } from "../layer.ts";
+import { configOf, type BuiltStep, type Layer } from "../layer.ts";
 
 /** The output of each layer is the input of the next. Itself a layer, so that blocks nest. */
 export function sequential(layers: readonly Layer[], options: { readonly name?: string } = {}): Layer {
@@ -10,14 +10,18 @@ export function sequential(layers: readonly Layer[], options: { readonly name?: 
     config: configOf({ ...options }),
     children: layers,
     build(input, builder) {
-      const built: BuiltLayer[] = [];
+      const built: BuiltStep[] = [];
       let shape: Shape = input;
       for (const layer of layers) {
         const next = builder.build(layer, shape);
         built.push(next);
         shape = next.output;
       }
-      return { output: shape, call: (x, context) => built.reduce((value, { call }) => call(value, context), x) };
+      return {
+        output: shape,
+        call: (x, context) => built.reduce((value, { call }) => call(value, context), x),
+        steps: built.flatMap((step) => step.steps ?? [step]),
+      };
     },
   };
 }
