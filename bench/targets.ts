@@ -14,6 +14,7 @@ export type Goal =
   | "mlpStep"
   | "prediction"
   | "mixedStep"
+  | "zoo"
   | "matmul"
   | "convolution"
   | "convolutionForward"
@@ -45,6 +46,7 @@ const TARGETS: Readonly<Record<Goal, Readonly<Record<AdapterClass, readonly Targ
   mlpStep: { lavapipe: [webgpu(8), wasm(4)], swiftshader: [webgpu(10)], gpu: [webgpu(10)] },
   mixedStep: { lavapipe: [], swiftshader: [], gpu: [fullPrecision(1.3)] },
   prediction: { lavapipe: [webgpu(15), wasm(1)], swiftshader: [webgpu(10)], gpu: [webgpu(5)] },
+  zoo: { lavapipe: [webgpu(6)], swiftshader: [], gpu: [] },
   matmul: { lavapipe: [webgpu(9), wasm(1.2)], swiftshader: [webgpu(10)], gpu: [] },
   largeMatmul: { lavapipe: [], swiftshader: [], gpu: [{ kind: "gflops", least: 30_000 }] },
   largeHalfMatmul: { lavapipe: [], swiftshader: [], gpu: [{ kind: "gflops", least: 150_000 }] },

@@ -1,7 +1,8 @@
 /** What the bench says on the terminal. */
 import type { CaseResult } from "../measure.ts";
 import type { Header } from "./header.ts";
-import { asMarkdown, asText, COLUMNS, extraLines, rowsOf } from "./table.ts";
+import { asMarkdown } from "./markdown.ts";
+import { asText, COLUMNS, extraLines, rowsOf } from "./table.ts";
 import type { Surroundings } from "./verdicts.ts";
 
 export function printHeader({ lines }: Header): void {
@@ -19,11 +20,8 @@ export function printTable(results: readonly CaseResult[], surroundings: Surroun
 }
 
 export function printMarkdown(header: Header, results: readonly CaseResult[], surroundings: Surroundings): void {
-  const rows = results.flatMap((result) => rowsOf(result, surroundings));
   const facts = header.lines.map((line) => `- ${line.replace(/ {2,}/, ": ")}`);
-  console.log(
-    [...facts, "", asMarkdown(rows), "", ...results.flatMap(extraLines).map((line) => `- ${line}`)].join("\n"),
-  );
+  console.log([...facts, "", asMarkdown(results, surroundings)].join("\n"));
 }
 
 /** As the shell counts a process that SIGINT ended. */

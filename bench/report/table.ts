@@ -1,4 +1,4 @@
-/** Results as lines of cells: the same for the terminal and for Markdown. */
+/** The results as a table for the terminal: a line for each peer. */
 import type { CaseResult, Measurement, PeerResult } from "../measure.ts";
 import type { Spread } from "../statistics.ts";
 import { extrasOf, rate, verdictsOf, type Surroundings, type Verdict } from "./verdicts.ts";
@@ -16,9 +16,9 @@ export const COLUMNS = [
 
 export type Row = readonly string[];
 
-const digits = (value: number) => value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
+export const digits = (value: number): string => value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
 
-const spread = ({ lower, upper }: Spread) => `${digits(lower)}–${digits(upper)}`;
+export const spread = ({ lower, upper }: Spread): string => `${digits(lower)}–${digits(upper)}`;
 
 /** The lines of a case: one for each peer that offers it, and one for all that do not. */
 export function rowsOf(result: CaseResult, surroundings: Surroundings): Row[] {
@@ -59,15 +59,16 @@ function othersLine(names: readonly string[]): Line {
 
 const LONGEST_ERROR = 120;
 
-const shortened = (text: string) => (text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR - 1)}…` : text);
+export const shortened = (text: string): string =>
+  text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR - 1)}…` : text;
 
-const targets = (verdicts: readonly Verdict[], peer: string | null) =>
+export const targets = (verdicts: readonly Verdict[], peer: string | null): string =>
   verdicts
     .filter((verdict) => verdict.peer === peer)
     .map(({ target, met }) => `${target} ${met ? "met" : "MISSED"}`)
     .join(", ");
 
-function speed({ of }: CaseResult, { median }: Measurement): string {
+export function speed({ of }: CaseResult, { median }: Measurement): string {
   if (of.flops !== undefined) return `${digits(rate(of.flops, median))} GFLOP/s`;
   return of.bytes === undefined ? "" : `${digits(rate(of.bytes, median))} GB/s`;
 }
@@ -99,10 +100,4 @@ const LEFT_ALIGNED: ReadonlySet<number> = new Set([0, 3, 4, 7]);
 
 function pad(cell: string, width: number, column: number): string {
   return LEFT_ALIGNED.has(column) ? cell.padEnd(width) : cell.padStart(width);
-}
-
-export function asMarkdown(rows: readonly Row[]): string {
-  const line = (cells: Row) =>
-    `| ${COLUMNS.map((_, column) => (cells[column] ?? "").replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(COLUMNS), `|${" --- |".repeat(COLUMNS.length)}`, ...rows.map(line)].join("\n");
 }

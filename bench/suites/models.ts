@@ -1,5 +1,13 @@
 /** Published networks on small pictures: prediction, and training steps. Noise for pictures: what is timed knows no difference. */
-import { mobilenetV2, resnet18, squeezenet } from "../../src/models/index.ts";
+import {
+  densenet121,
+  mobilenetV2,
+  resnet18,
+  resnet50V2,
+  squeezenet,
+  vgg16,
+  wideResnet,
+} from "../../src/models/index.ts";
 import type { Layer } from "../../src/nn/index.ts";
 import type { Case, CaseFacts, Suite } from "../case.ts";
 import type { Network } from "../networks.ts";
@@ -8,38 +16,57 @@ import { mixedStepCase, predictionCase, stepCase } from "./networks.ts";
 /** Dropout would make every engine train on other noise. */
 const options = { classes: 10, dropout: 0 } as const;
 
-const LAYERS: Readonly<Record<string, Layer>> = {
+type Zoo = Readonly<Record<string, Layer>>;
+
+const LIGHT: Zoo = {
   SqueezeNet: squeezenet(options),
   MobileNetV2: mobilenetV2(options),
   ResNet18: resnet18(options),
 };
 
-const ofSide = (side: number, batch: number): Network[] =>
-  Object.entries(LAYERS).map(([name, layers]) => ({
+/** One of every other builder. PyTorch's padding, which every library here understands. */
+const HEAVY: Zoo = {
+  VGG16: vgg16(options),
+  ResNet50V2: resnet50V2({ ...options, convention: "torch" }),
+  DenseNet121: densenet121({ ...options, convention: "torch" }),
+  "WRN-16-4": wideResnet(16, 4, options),
+};
+
+const ofSide = (zoo: Zoo, side: number, batch: number): Network[] =>
+  Object.entries(zoo).map(([name, layers]) => ({
     name: `${name} ${side}×${side}`,
     layers,
     input: [side, side, 3],
     batch,
   }));
 
-const [small, medium, large] = [ofSide(48, 32), ofSide(96, 16), ofSide(224, 64)];
+const light = [...ofSide(LIGHT, 48, 32), ...ofSide(LIGHT, 96, 16)];
+const heavy = [...ofSide(HEAVY, 48, 8), ...ofSide(HEAVY, 96, 2)];
+const large = [...ofSide(LIGHT, 224, 64), ...ofSide(HEAVY, 224, 64)];
 
 /** What `--profile` may look into. */
-export const MODELS: readonly Network[] = [...small, ...medium];
+export const MODELS: readonly Network[] = [...light, ...heavy];
 
 /** Through fifty layers with batch norm, rounding grows to whole percents within a few steps of Adam. */
 const STEP_TOLERANCE = 3e-2;
 
-const casesOf = (network: Network, when: NonNullable<CaseFacts["when"]>): Case[] => [
-  predictionCase(network, { when }),
-  stepCase(network, { when, tolerance: STEP_TOLERANCE }),
+type When = NonNullable<CaseFacts["when"]>;
+
+const plainCases = (network: Network, when: When): Case[] => [
+  predictionCase(network, { when, goal: "zoo" }),
+  stepCase(network, { when, tolerance: STEP_TOLERANCE, goal: "zoo" }),
+];
+
+const withHalves = (network: Network, when: When): Case[] => [
+  ...plainCases(network, when),
   mixedStepCase(network, { when, tolerance: 2 * STEP_TOLERANCE }),
 ];
 
 export const modelSuite: Suite = {
   name: "models",
   cases: [
-    ...[...small, ...medium].flatMap((network) => casesOf(network, "full")),
-    ...large.flatMap((network) => casesOf(network, "gpu")),
+    ...light.flatMap((network) => withHalves(network, "full")),
+    ...heavy.flatMap((network) => plainCases(network, "full")),
+    ...large.flatMap((network) => withHalves(network, "gpu")),
   ],
 };
