@@ -19,6 +19,8 @@ export type { Augmentation, MixOptions, Normalisation } from "./kernels/index.ts
 export * from "./nn/index.ts";
 export * from "./train/index.ts";
 export {
+  arrayDataset,
+  generatorDataset,
   imageDataset,
   loadFashionMnist,
   selectImages,
@@ -26,7 +28,16 @@ export {
   syntheticGarments,
   takeImages,
 } from "./data/index.ts";
-export type { FashionMnist, FashionMnistOptions, ImageBatch, ImageDataset, ImageStream } from "./data/index.ts";
+export type {
+  ArrayDataset,
+  FashionMnist,
+  FashionMnistOptions,
+  GeneratorDataset,
+  ImageBatch,
+  ImageDataset,
+  ImageStream,
+  SampleBatch,
+} from "./data/index.ts";
 export {
   describeModel,
   load,

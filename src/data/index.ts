@@ -16,6 +16,23 @@ export {
   type SplitName,
 } from "./dataset.ts";
 export {
+  arrayDataset,
+  requireFiniteRows,
+  selectRows,
+  type ArrayDataset,
+  type ArrayFields,
+  type NdarrayLike,
+} from "./arrayDataset.ts";
+export {
+  generatorDataset,
+  readRows,
+  type GeneratorDataset,
+  type GeneratorFields,
+  type ReadRows,
+  type RowReader,
+  type SampleBatch,
+} from "./generatorDataset.ts";
+export {
   DEFAULT_MAX_IDX_BYTES,
   encodeIdx,
   isGzip,

@@ -46,7 +46,7 @@ export function randomSplit(count: number, { fraction, seed = DEFAULT_SEED }: Fr
  * @throws {OptionError} for a fraction outside (0, 1). @throws {DataError} when a part would be empty.
  */
 export function stratifiedSplit(
-  labels: Uint8Array,
+  labels: Uint8Array | Uint32Array,
   { fraction, seed = DEFAULT_SEED }: FractionSplitOptions,
 ): IndexSplit {
   const held = heldOutCount("stratifiedSplit", labels.length, fraction);
@@ -76,7 +76,7 @@ export function kFold(count: number, { folds, seed = DEFAULT_SEED }: FoldOptions
  * @throws {OptionError} for fewer than 2 folds. @throws {DataError} when a class has fewer examples than folds.
  */
 export function stratifiedKFold(
-  labels: Uint8Array,
+  labels: Uint8Array | Uint32Array,
   { folds, seed = DEFAULT_SEED }: FoldOptions,
 ): readonly IndexSplit[] {
   requireCount("stratifiedKFold", labels.length);
@@ -95,7 +95,7 @@ function dealIntoFolds(order: Uint32Array, folds: number): readonly IndexSplit[]
 }
 
 /** Indices of each class that occurs, by ascending class number, each list shuffled. */
-function shuffledIndicesByClass(labels: Uint8Array, seed: number): readonly Uint32Array[] {
+function shuffledIndicesByClass(labels: Uint8Array | Uint32Array, seed: number): readonly Uint32Array[] {
   const random = seededRandom(seed);
   const members = Array.from({ length: 256 }, (): number[] => []);
   labels.forEach((label, index) => members[label]?.push(index));

@@ -5,7 +5,8 @@
  *
  * WGSL cannot address bytes, so four pixels are one u32 and one lane vector. The data set is uploaded once; a training
  * step reads its place in the shuffled order from the step counter on the GPU, and the CPU sends nothing. This is the way
- * for images that stay as they are; gatherImages.ts is for those that are resized or augmented.
+ * for images that stay as they are; gatherImages.ts is for those that are resized or augmented, gatherRows.ts for what is
+ * numbers already.
  */
 import { OptionError, ShapeError } from "../errors.ts";
 import { defineKernel, formatShape, run, sizeOf, type Dtype, type Shape, type Tensor } from "../tensor/index.ts";
@@ -13,6 +14,7 @@ import { drawAugmentation, planAugmentation, type Augmentation } from "./augment
 import { PLACE, placeSizes, placeUniforms, type BatchPlace, type ByteImages } from "./byteImages.ts";
 import type { RandomKey } from "./dropout.ts";
 import { gatherImages } from "./gatherImages.ts";
+import { gatherRows, type FloatRows } from "./gatherRows.ts";
 import { channelNormalisation, type ChannelNormalisation, type Normalisation } from "./normalisation.ts";
 import { reshape } from "./reshape.ts";
 import type { Filter } from "./resizeFilters.ts";
@@ -63,15 +65,28 @@ export interface BatchLook {
   readonly dtype?: Dtype;
 }
 
-/** Images `[rows, …size, channels]`, normalised, and labels `[rows]` (u32) of one batch. */
-export function batchOf(data: ByteImages, place: BatchPlace, look: BatchLook = {}): { x: Tensor; y: Tensor } {
+/**
+ * Images `[rows, …size, channels]`, normalised, and labels `[rows]` (u32) of one batch. Numbers, `[rows, …shape]`, stay as
+ * they are: of `look`, they take the dtype alone, and refuse an augmentation.
+ */
+export function batchOf(
+  data: ByteImages | FloatRows,
+  place: BatchPlace,
+  look: BatchLook = {},
+): { x: Tensor; y: Tensor } {
   const { y } = run(
     labelKernel,
     { labels: data.labels, order: place.order, cursor: place.cursor },
     { y: [place.rows] },
     placeSizes(place),
   );
-  return { x: imagesOf(data, place, look), y };
+  return { x: "values" in data ? numbersOf(data, place, look) : imagesOf(data, place, look), y };
+}
+
+function numbersOf(data: FloatRows, place: BatchPlace, { augmentation = {}, dtype = "f32" }: BatchLook): Tensor {
+  const plan = planAugmentation("batchOf", augmentation);
+  if (!plan.moves && !plan.tones && !plan.erases) return gatherRows(data, place, dtype);
+  throw new OptionError({ where: "batchOf", expected: "images as bytes to augment", got: "samples as floats" });
 }
 
 function imagesOf(data: ByteImages, place: BatchPlace, look: BatchLook): Tensor {

@@ -62,6 +62,7 @@ export { flip } from "./flip.ts";
 export type { Update, UpdateInputs, UpdateOptions } from "./flatUpdate.ts";
 export { gather } from "./gather.ts";
 export { batchOf, collectRows, type BatchLook } from "./gatherBatch.ts";
+export type { FloatRows } from "./gatherRows.ts";
 export {
   checkGroups,
   transposedGeometry,

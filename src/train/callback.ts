@@ -2,6 +2,7 @@
 import type { Json, Model } from "../nn/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Evaluation } from "./evaluate.ts";
+import type { Metric } from "./metrics/named.ts";
 
 /** What is known before the first step. */
 export interface RunInfo {
@@ -72,6 +73,8 @@ export interface Snapshot {
 /** What a callback may do to the training that calls it. */
 export interface Training {
   readonly model: Model;
+  /** What each validation computes besides loss and accuracy. */
+  readonly metrics: readonly Metric[];
   /** Of the next step. */
   readonly learningRate: number;
   /** Multiplies the learning rate of all steps to come; 1 at first. */

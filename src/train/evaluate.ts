@@ -1,6 +1,6 @@
-/** Loss and accuracy on labelled images, and predictions for unlabelled ones. */
-import { OptionError, ShapeError } from "../errors.ts";
-import type { ImageStream } from "../data/index.ts";
+/** Loss, accuracy and other metrics on labelled samples, and predictions for unlabelled ones. */
+import { DataError, OptionError, ShapeError } from "../errors.ts";
+import { requireFiniteRows, type ImageStream } from "../data/index.ts";
 import {
   advance,
   collectRows,
@@ -12,13 +12,16 @@ import {
 } from "../kernels/index.ts";
 import type { CallContext, Model } from "../nn/index.ts";
 import { compile, holding, sizeOf, type Program, type Shape, type Tensor } from "../tensor/index.ts";
-import { batchSource, type BatchSource, type ImageSource } from "./batchSource.ts";
-import { checkDataset, lookOf, type Hold, type UploadableImages } from "./residentDataset.ts";
+import { batchSource, type BatchInput, type BatchSource } from "./batchSource.ts";
+import { metricsFrom, scoresOf, type MetricChoice } from "./chosenMetrics.ts";
+import { isStream, type DataSource } from "./dataSource.ts";
+import type { Metric } from "./metrics/named.ts";
+import { checkDataset, checkShape, lookOf, type Hold } from "./residentDataset.ts";
 
 export interface Evaluation {
   /** Mean cross entropy, in nats. */
   readonly loss: number;
-  /** Share of images whose greatest output is their class. */
+  /** Share of samples whose greatest output is their class. */
   readonly accuracy: number;
   readonly count: number;
   /** Other metrics that were asked for, by name. */
@@ -26,14 +29,19 @@ export interface Evaluation {
 }
 
 export interface BatchOptions {
-  /** Images a batch. Default: 256. */
+  /** Samples a batch. Default: 256. */
   readonly batchSize?: number;
+}
+
+export interface EvaluateOptions extends BatchOptions {
+  /** Metrics besides loss and accuracy: `macroF1`, `top3`, …, or `{ name, compute }` of one's own. Default: none. */
+  readonly metrics?: readonly MetricChoice[];
 }
 
 const DEFAULT_BATCH = 256;
 
 /** Layers outside of training draw no random numbers. */
-const INFERENCE: CallContext = {
+export const INFERENCE: CallContext = {
   training: false,
   random: () => {
     throw new Error("a layer drew random numbers outside of training");
@@ -41,7 +49,7 @@ const INFERENCE: CallContext = {
 };
 
 /**
- * Compiled inference over a data set: every image once, in order, in batches of one size and a last, smaller one. Made once
+ * Compiled inference over a data set: every sample once, in order, in batches of one size and a last, smaller one. Made once
  * and run as often as parameters change.
  */
 export class Inference {
@@ -68,15 +76,15 @@ export class Inference {
   /** `visit` receives each batch's logits, labels and place while the programs are recorded. */
   static async compile(
     model: Model,
-    images: UploadableImages | ImageStream,
+    samples: BatchInput,
     batchSize: number,
     hold: Hold,
     visit: (logits: Tensor, labels: Tensor, place: BatchPlace) => void,
   ): Promise<Inference> {
     const { device } = model;
-    const { count } = images;
+    const { count } = samples;
     const size = Math.min(batchSize, count);
-    const source = batchSource(device, images, size, hold);
+    const source = batchSource(device, samples, size, hold);
     const full = Math.floor(count / size);
     const rest = count - full * size;
     const order = hold(device.tensor(source.begin(identity(count), null)));
@@ -100,26 +108,35 @@ export class Inference {
     return new Inference(model, source, size, cursor, programs);
   }
 
-  /** Runs over all images of a data set that is on the device. Results are where `visit` puts them. */
+  /** Class numbers in the data set's order, as far as `run` has seen them. */
+  get labels(): ArrayLike<number> {
+    return this.#source.labels;
+  }
+
+  /** Runs over all samples of a data set that is on the device. Results are where `visit` puts them. */
   submit(): void {
     this.#model.device.write(this.#cursor, new Uint32Array(1));
     for (const { program, times } of this.#programs) program.run([], times);
   }
 
-  /** `submit` for any source: a stream's images are brought to the device on the way. */
+  /** `submit` for any source: what is not on the device is brought there on the way. */
   async run(): Promise<void> {
     if (this.#source.resident) return this.submit();
     this.#model.device.write(this.#cursor, new Uint32Array(1));
     this.#source.begin(identity(this.#source.data.count), null);
     let done = 0;
-    for (const { program, times } of this.#programs) {
-      for (let left = times; left > 0;) {
-        const reach = await this.#source.reach(done * this.#batchSize);
-        const now = Math.min(left, Math.max(1, Math.floor(reach / this.#batchSize) - done));
-        program.run([], now);
-        left -= now;
-        done += now;
+    try {
+      for (const { program, times } of this.#programs) {
+        for (let left = times; left > 0;) {
+          const reach = await this.#source.reach(done * this.#batchSize);
+          const now = Math.min(left, Math.max(1, Math.floor(reach / this.#batchSize) - done));
+          program.run([], now);
+          left -= now;
+          done += now;
+        }
       }
+    } finally {
+      this.#source.end();
     }
   }
 
@@ -130,28 +147,47 @@ export class Inference {
 
 const identity = (count: number) => Uint32Array.from({ length: count }, (_, index) => index);
 
-/** Loss and accuracy as a compiled program over a data set, to be run after every epoch. */
+/** Loss, accuracy and metrics as a compiled program over a data set, to be run after every epoch. */
 export class Evaluator {
   readonly #inference: Inference;
   readonly #totals: Tensor;
+  readonly #metrics: readonly Metric[];
+  /** `[count, classes]`; null where loss and accuracy are all that is wanted. */
+  readonly #probabilities: Tensor | null;
 
-  private constructor(inference: Inference, totals: Tensor) {
+  private constructor(inference: Inference, totals: Tensor, metrics: readonly Metric[], probabilities: Tensor | null) {
     this.#inference = inference;
     this.#totals = totals;
+    this.#metrics = metrics;
+    this.#probabilities = probabilities;
   }
 
-  static async compile(model: Model, images: ImageSource, hold: Hold, batchSize = DEFAULT_BATCH): Promise<Evaluator> {
-    const totals = hold(model.device.zeros([3]));
-    const inference = await Inference.compile(model, images, batchSize, hold, (logits, labels) =>
-      tally(totals, softmaxCrossEntropy(logits, labels), logits, labels),
-    );
-    return new Evaluator(inference, totals);
+  static async compile(
+    model: Model,
+    data: DataSource,
+    hold: Hold,
+    metrics: readonly Metric[],
+    batchSize = DEFAULT_BATCH,
+  ): Promise<Evaluator> {
+    const { device, output } = model;
+    const totals = hold(device.zeros([3]));
+    const probabilities = metrics.length > 0 ? hold(device.zeros([data.count, output[0]!])) : null;
+    const inference = await Inference.compile(model, data, batchSize, hold, (logits, labels, place) => {
+      tally(totals, softmaxCrossEntropy(logits, labels), logits, labels);
+      if (probabilities) collectRows(softmax(logits), place, probabilities);
+    });
+    return new Evaluator(inference, totals, metrics, probabilities);
   }
 
   async run(): Promise<Evaluation> {
-    this.#totals.device.write(this.#totals, new Float32Array(3));
+    const [totals, metrics, probabilities] = [this.#totals, this.#metrics, this.#probabilities];
+    totals.device.write(totals, new Float32Array(3));
     await this.#inference.run();
-    return asEvaluation(await this.#totals.read());
+    if (!probabilities) return asEvaluation(await totals.read());
+    const [sums, rows] = await totals.device.readMany([totals, probabilities]);
+    const { labels } = this.#inference;
+    const answered = { probabilities: rows as Float32Array, labels, classes: probabilities.shape[1]! };
+    return { ...asEvaluation(sums!), metrics: scoresOf(metrics, answered) };
   }
 
   dispose(): void {
@@ -165,12 +201,13 @@ export function asEvaluation(totals: ArrayLike<number>): Evaluation {
   return { loss: loss / count, accuracy: hits / count, count };
 }
 
-/** Loss and accuracy of a model on labelled images. */
-export async function evaluate(model: Model, dataset: ImageSource, options: BatchOptions = {}): Promise<Evaluation> {
+/** Loss, accuracy and chosen metrics of a model on labelled samples. */
+export async function evaluate(model: Model, dataset: DataSource, options: EvaluateOptions = {}): Promise<Evaluation> {
   checkDataset("evaluate", model, dataset);
+  const metrics = await metricsFrom("evaluate, metrics", options.metrics);
   const batchSize = checkBatchSize("evaluate", options.batchSize ?? DEFAULT_BATCH);
   return holding(async (hold) => {
-    const evaluator = await Evaluator.compile(model, dataset, hold, batchSize);
+    const evaluator = await Evaluator.compile(model, dataset, hold, metrics, batchSize);
     try {
       return await evaluator.run();
     } finally {
@@ -182,35 +219,33 @@ export async function evaluate(model: Model, dataset: ImageSource, options: Batc
 export interface Predictions {
   /** `[count, classes]`, row-major; each row sums to 1. */
   readonly probabilities: Float32Array<ArrayBuffer>;
-  /** The most probable class of each image. */
+  /** The most probable class of each sample. */
   readonly classes: Uint32Array<ArrayBuffer>;
 }
 
 export interface PredictOptions extends BatchOptions {
-  /** `[height, width, channels]` of the images. Default: the model's input. */
+  /** Of one sample where bytes or numbers are given: `[height, width, channels]` of images. Default: the model's input. */
   readonly shape?: Shape;
 }
 
-/** Class probabilities of images given as bytes, `[count, …shape]`; they are brought to the model's input on the GPU. */
-export async function predict(model: Model, images: Uint8Array, options: PredictOptions = {}): Promise<Predictions> {
+/**
+ * Class probabilities of samples in their order: of a data set, of images given as bytes, `[count, …shape]`, which are brought
+ * to the model's input on the GPU, or of numbers, `[count, …input]`, which reach the first layer as they are.
+ * @throws {DataError} for NaN and infinities, and for pictures of a stream that do not decode.
+ */
+export async function predict(
+  model: Model,
+  inputs: Uint8Array | Float32Array | DataSource,
+  options: PredictOptions = {},
+): Promise<Predictions> {
   const { device } = model;
-  const { shape = model.input } = options;
-  const size = sizeOf(shape);
-  const count = images.length / size;
-  if (!Number.isInteger(count) || count === 0) {
-    throw new ShapeError({
-      where: "predict",
-      expected: `a multiple of ${size} bytes, one image each`,
-      got: `${images.length}`,
-    });
-  }
+  const samples = samplesOf(model, inputs, options);
   const batchSize = checkBatchSize("predict", options.batchSize ?? DEFAULT_BATCH);
   const classes = model.output[0]!;
-  const dataset = { images, labels: new Uint8Array(count), shape, count, origin: "images to predict" };
   const probabilities = await holding(async (hold) => {
-    const results = hold(device.zeros([count, classes]));
+    const results = hold(device.zeros([samples.count, classes]));
     const collect = (logits: Tensor, _: Tensor, place: BatchPlace) => collectRows(softmax(logits), place, results);
-    const inference = await Inference.compile(model, dataset, batchSize, hold, collect);
+    const inference = await Inference.compile(model, samples, batchSize, hold, collect);
     try {
       await inference.run();
       return (await results.read()) as Float32Array<ArrayBuffer>;
@@ -219,6 +254,48 @@ export async function predict(model: Model, images: Uint8Array, options: Predict
     }
   });
   return { probabilities, classes: greatest(probabilities, classes) };
+}
+
+function samplesOf(
+  model: Model,
+  inputs: Uint8Array | Float32Array | DataSource,
+  { shape = model.input }: PredictOptions,
+): BatchInput {
+  if (!(inputs instanceof Uint8Array || inputs instanceof Float32Array)) {
+    checkShape("predict", model, inputs);
+    return isStream(inputs) ? whole(inputs) : inputs;
+  }
+  const size = sizeOf(shape);
+  const count = inputs.length / size;
+  const isBytes = inputs instanceof Uint8Array;
+  if (!Number.isInteger(count) || count === 0) {
+    throw new ShapeError({
+      where: "predict",
+      expected: isBytes
+        ? `a multiple of ${size} bytes, one image each`
+        : `a multiple of ${size} numbers, one sample each`,
+      got: `${inputs.length}`,
+    });
+  }
+  const described = { labels: new Uint32Array(count), shape, count, origin: "samples to predict" };
+  if (isBytes) return { ...described, labels: new Uint8Array(count), images: inputs };
+  requireFiniteRows("predict", inputs, shape);
+  return { ...described, values: inputs };
+}
+
+/** A stream that gives all that it is asked for: the answer to one picture must not stand in the place of another's. */
+function whole(stream: ImageStream): ImageStream {
+  return {
+    ...stream,
+    async read(indices, signal) {
+      const batch = await stream.read(indices, signal);
+      const found = new Set(batch.indices);
+      const missing = Array.from(indices).find((index) => !found.has(index));
+      if (missing === undefined) return batch;
+      const got = `one that does not, number ${missing}`;
+      throw new DataError({ where: `data set "${stream.origin}"`, expected: "pictures that decode", got });
+    },
+  };
 }
 
 /** Index of the greatest of each row; the first, in a tie. */

@@ -3,14 +3,15 @@
  * go into one submit, and the CPU only reads three numbers now and then.
  */
 import { OptionError } from "../errors.ts";
-import { selectFromStream, selectImages, stratifiedSplit, type SplitName } from "../data/index.ts";
 import type { Augmentation, MixOptions } from "../kernels/index.ts";
 import { adam, crossEntropy, type Json, type Loss, type Model, type Optimizer } from "../nn/index.ts";
 import { holding } from "../tensor/index.ts";
-import { isStream, type ImageSource } from "./batchSource.ts";
 import type { Callback, TrainingResult } from "./callback.ts";
+import { metricsFrom, type MetricChoice } from "./chosenMetrics.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { divided, fingerprintOf, type DataSource } from "./dataSource.ts";
 import { checkBatchSize } from "./evaluate.ts";
+import type { Metric } from "./metrics/named.ts";
 import { checkDataset } from "./residentDataset.ts";
 import type { Precision } from "./trainingStep.ts";
 import { TrainingRun } from "./trainingRun.ts";
@@ -36,11 +37,13 @@ export interface FitOptions {
   readonly accumulate?: number;
   /** Decay of a moving average of the parameters, which is what is judged and kept: 0.999. Default: none. */
   readonly ema?: number | null;
-  /** Images to judge by after each epoch: a data set, or the share of the training images to set aside. Default: none. */
-  readonly validation?: ImageSource | number;
+  /** What to judge by after each epoch: a data set, or the share of the training samples to set aside. Default: none. */
+  readonly validation?: DataSource | number;
+  /** Metrics of each validation besides loss and accuracy, which callbacks may monitor: `val_macroF1`. Default: none. */
+  readonly metrics?: readonly MetricChoice[];
   /** Of the order of images, of dropout and of the split. Default: the model's seed. */
   readonly seed?: number;
-  /** New order every epoch. Default: true. */
+  /** New order every epoch. Default: true. A generator keeps its own. */
   readonly shuffle?: boolean;
   readonly callbacks?: readonly Callback[];
   /** Stops training after the current step; what was learnt is kept. */
@@ -51,9 +54,9 @@ export interface FitOptions {
   readonly resume?: Checkpoint | null;
 }
 
-/** Trains a model on labelled images: a data set in memory, or a stream of images that are read as they are needed. */
-export async function fit(model: Model, dataset: ImageSource, options: FitOptions = {}): Promise<TrainingResult> {
-  const settings = settle(model, dataset, options);
+/** Trains a model on labelled images or numbers: all in memory, or read or made as they are needed (see `DataSource`). */
+export async function fit(model: Model, dataset: DataSource, options: FitOptions = {}): Promise<TrainingResult> {
+  const settings = settle(model, dataset, options, await metricsFrom("fit, metrics", options.metrics));
   return holding(async (hold) => {
     const run = await TrainingRun.prepare(model, settings, hold);
     try {
@@ -67,16 +70,17 @@ export async function fit(model: Model, dataset: ImageSource, options: FitOption
 }
 
 /** Options with every default filled in. */
-export type FitSettings = Required<Omit<FitOptions, "validation" | "signal" | "allowUntrainedFrozen">> & {
-  readonly training: ImageSource;
-  readonly validation: ImageSource | null;
+export type FitSettings = Required<Omit<FitOptions, "validation" | "metrics" | "signal" | "allowUntrainedFrozen">> & {
+  readonly training: DataSource;
+  readonly validation: DataSource | null;
+  readonly metrics: readonly Metric[];
   readonly signal: AbortSignal | null;
   /** What a checkpoint must agree with. */
   readonly settings: Readonly<Record<string, Json>>;
 };
 
 /** Checks the options and fills in the defaults. */
-function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSettings {
+function settle(model: Model, dataset: DataSource, options: FitOptions, metrics: readonly Metric[]): FitSettings {
   const {
     epochs = 5,
     batchSize = 128,
@@ -96,7 +100,12 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
     throw new OptionError({ where: "fit", expected: "accumulate: at least one batch", got: String(accumulate) });
   }
   if (!options.resume && !options.allowUntrainedFrozen) checkFrozen(model);
-  const { training, validation } = split(dataset, options.validation ?? null, seed);
+  const { validation: judges = null } = options;
+  if (metrics.length > 0 && judges === null) {
+    const advice = "say validation: 0.1, or give a data set";
+    throw new OptionError({ where: "fit, metrics", expected: "a validation to compute them in", got: "none", advice });
+  }
+  const [training, validation] = typeof judges === "number" ? divided(dataset, judges, seed) : [dataset, judges];
   checkDataset("fit", model, training);
   if (validation) checkDataset("fit, validation", model, validation);
   const size = Math.min(batchSize, training.count);
@@ -116,6 +125,7 @@ function settle(model: Model, dataset: ImageSource, options: FitOptions): FitSet
     callbacks,
     training,
     validation,
+    metrics,
     signal: options.signal ?? null,
     resume: options.resume ?? null,
     settings: {
@@ -158,22 +168,4 @@ function checkPrecision({ device }: Model, precision: Precision): Precision {
   }
   if (precision === "mixed") device.checkDtype("fit, precision", "f16");
   return precision;
-}
-
-/** A number that changes with any label, and with any pixel that is in memory (FNV-1a). */
-function fingerprintOf(source: ImageSource): number {
-  let hash = 0x811c9dc5;
-  for (const bytes of isStream(source) ? [source.labels] : [source.images, source.labels]) {
-    for (let at = 0; at < bytes.length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
-  }
-  return hash >>> 0;
-}
-
-/** The share is drawn class by class, so that both parts look alike. */
-function split(source: ImageSource, validation: ImageSource | number | null, seed: number) {
-  if (typeof validation !== "number") return { training: source, validation };
-  const parts = stratifiedSplit(source.labels, { fraction: validation, seed });
-  const select = (indices: Uint32Array, name: SplitName) =>
-    isStream(source) ? selectFromStream(source, indices, name) : selectImages(source, indices, name);
-  return { training: select(parts.train, "train"), validation: select(parts.validation, "validation") };
 }

@@ -4,26 +4,35 @@
  */
 import { sharedImages, type ImageDataset, type SplitName } from "../data/index.ts";
 import type { Layer, Model } from "../nn/index.ts";
-import { isStream, type ImageSource } from "./batchSource.ts";
 import type { Callback, EpochResult } from "./callback.ts";
+import { isInMemory, labelsOf, type DataInMemory, type DataSource } from "./dataSource.ts";
 
 /** A part of the data set by its name. */
-export type NamedPart = readonly [name: string, images: ImageDataset];
+export type NamedPart = readonly [name: string, samples: DataInMemory];
 
-/** Images of a part that an earlier one has as well: a score on them measures memory. */
+/** Samples of a part that an earlier one has as well: a score on them measures memory. */
 export function leakDoubt([earlier, first]: NamedPart, [later, second]: NamedPart): string | null {
-  const shared = sharedImages(first, second);
+  const shared = sharedImages(asImages(first), asImages(second));
   if (shared === null) return null;
   const [one, other] = shared.first;
+  const samples = "values" in second ? "samples" : "images";
   return (
-    `${shared.count} of ${second.count} ${later} images lie in the ${earlier} part too, byte by byte ` +
+    `${shared.count} of ${second.count} ${later} ${samples} lie in the ${earlier} part too, byte by byte ` +
     `(${later} ${other} is ${earlier} ${one}): a score on them measures memory`
   );
 }
 
+/** Numbers by their bytes; no image has so many channels, so that nothing is compared that cannot be. */
+function asImages(samples: DataInMemory): Pick<ImageDataset, "images" | "shape" | "count"> {
+  if (!("values" in samples)) return samples;
+  const { values, count } = samples;
+  const images = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { images, shape: [1, 1, images.length / count], count };
+}
+
 /** Leaks between all parts of a split, in the order in which they are used. */
-export function leakDoubts(parts: Readonly<Record<string, ImageDataset | null>>): string[] {
-  const named = Object.entries(parts).filter((part): part is [string, ImageDataset] => part[1] !== null);
+export function leakDoubts(parts: Readonly<Record<string, DataInMemory | null>>): string[] {
+  const named = Object.entries(parts).filter((part): part is [string, DataInMemory] => part[1] !== null);
   return named.flatMap((earlier, at) => named.slice(at + 1).flatMap((later) => leakDoubt(earlier, later) ?? []));
 }
 
@@ -36,15 +45,19 @@ export function testDoubt({ split, count }: { readonly split: SplitName; readonl
 /** Scores closer to their bound than this do not differ in any way that matters. */
 const SATURATED = 1e-3;
 
-/** A monitored value, one an epoch, that cannot tell a good epoch from a bad one. */
-export function monitorDoubt(name: string, values: readonly number[]): string | null {
+/** A monitored value, one an epoch, that cannot tell a good epoch from a bad one. @param mode of one that has no bound at 1, `min`. */
+export function monitorDoubt(
+  name: string,
+  values: readonly number[],
+  mode: "min" | "max" = /loss|error/i.test(name) ? "min" : "max",
+): string | null {
   const [first = 0] = values;
   const broken = values.filter((value) => !Number.isFinite(value)).length;
   if (broken > 0) return `${name} was not finite in ${broken} of ${values.length} epochs`;
   if (values.length > 2 && values.every((value) => value === first)) {
     return `${name} was ${show(first)} in each of ${values.length} epochs: it cannot tell which was best`;
   }
-  const full = /loss|error/.test(name) ? 0 : values.filter((value) => value >= 1 - SATURATED && value <= 1).length;
+  const full = mode === "min" ? 0 : values.filter((value) => value >= 1 - SATURATED && value <= 1).length;
   if (full < 2) return null;
   return `${name} is saturated, at ${show(1 - SATURATED)} or more in ${full} of ${values.length} epochs: it cannot tell which was best`;
 }
@@ -53,7 +66,7 @@ export function monitorDoubt(name: string, values: readonly number[]): string | 
 export function baselineDoubt(
   what: string,
   accuracy: number,
-  { labels, classNames }: Pick<ImageDataset, "labels" | "classNames">,
+  { labels, classNames }: Pick<DataInMemory, "labels" | "classNames">,
 ): string | null {
   const counts = classNames.map(() => 0);
   for (const label of labels) counts[label]! += 1;
@@ -108,15 +121,15 @@ function layersOf(layer: Layer): Layer[] {
 const show = (value: number): string => value.toFixed(4);
 
 interface Parts {
-  readonly training: ImageSource;
-  readonly validation: ImageSource | null;
+  readonly training: DataSource;
+  readonly validation: DataSource | null;
   readonly callbacks: readonly Callback[];
 }
 
 /** What is doubtful before the first step. */
 export function doubtsBefore({ training, validation }: Omit<Parts, "callbacks">): string[] {
   if (validation === null) return [];
-  const leaks = isStream(training) || isStream(validation) ? [] : leakDoubts({ training, validation });
+  const leaks = isInMemory(training) && isInMemory(validation) ? leakDoubts({ training, validation }) : [];
   return [...leaks, testDoubt(validation)].filter((doubt) => doubt !== null);
 }
 
@@ -126,11 +139,13 @@ export function doubtsAfter(model: Model, parts: Parts, history: readonly EpochR
   if (!last) return [];
   const { training, validation, callbacks } = parts;
   const judged = last.validation && validation;
+  const [what, { accuracy }, data] = judged
+    ? ["validation", last.validation, validation]
+    : ["training", last, training];
+  const labels = labelsOf(data);
   const isGuarded = callbacks.some(({ name }) => name === "divergenceGuard"); // which says it in its own words
   return [
-    judged
-      ? baselineDoubt("validation accuracy", last.validation.accuracy, validation)
-      : baselineDoubt("training accuracy", last.accuracy, training),
+    labels && baselineDoubt(`${what} accuracy`, accuracy, { labels, classNames: data.classNames }),
     isGuarded ? null : divergenceDoubt(history.map(({ loss }) => loss)),
     laggingDoubt(model, steps),
   ].filter((doubt) => doubt !== null);

@@ -18,7 +18,17 @@ export {
   type Checkpoint,
   type CheckpointRecord,
 } from "./checkpoint.ts";
-export { evaluate, predict, type BatchOptions, type Evaluation, type Predictions } from "./evaluate.ts";
+export type { MetricChoice } from "./chosenMetrics.ts";
+export type { DataInMemory, DataSource } from "./dataSource.ts";
+export {
+  evaluate,
+  predict,
+  type BatchOptions,
+  type EvaluateOptions,
+  type Evaluation,
+  type Predictions,
+  type PredictOptions,
+} from "./evaluate.ts";
 export { fit, type FitOptions } from "./fit.ts";
 export {
   baselineDoubt,

@@ -1,5 +1,6 @@
 /** A Keras-like progress line on a terminal; elsewhere, one plain line an epoch. */
 import type { Callback, EpochResult, RunInfo, StepInfo } from "./callback.ts";
+import type { Evaluation } from "./evaluate.ts";
 
 /** Where lines go; `process.stdout` fits. */
 export interface ProgressOutput {
@@ -72,8 +73,14 @@ function bar(share: number, length: number): string {
 
 function finished({ steps, seconds, loss, accuracy, validation }: EpochResult, stepsPerEpoch: number): string {
   const cut = steps < stepsPerEpoch ? ` · stopped after step ${steps} of ${stepsPerEpoch}` : "";
-  const judged = validation ? ` · validation ${scores(validation.loss, validation.accuracy)}` : "";
+  const judged = validation ? ` · validation ${scores(validation.loss, validation.accuracy)}${others(validation)}` : "";
   return `· ${seconds.toFixed(1)} s${cut} · ${scores(loss, accuracy)}${judged}`;
+}
+
+function others({ metrics = {} }: Evaluation): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => ` · ${name} ${value.toFixed(4)}`)
+    .join("");
 }
 
 function scores(loss: number, accuracy: number): string {

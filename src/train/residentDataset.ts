@@ -1,9 +1,10 @@
-/** A data set on the GPU: uploaded once, four pixels to a word, and picked from there batch by batch. */
+/** A data set on the GPU: uploaded once, pixels four to a word, and picked from there batch by batch. */
 import { DataError, DeviceError, ShapeError } from "../errors.ts";
-import type { BatchLook, ByteImages } from "../kernels/index.ts";
-import type { ImageDataset } from "../data/index.ts";
+import type { BatchLook, ByteImages, FloatRows } from "../kernels/index.ts";
+import type { ArrayDataset, ImageDataset } from "../data/index.ts";
 import type { Model } from "../nn/index.ts";
 import { formatShape, sameShape, type Device, type Shape, type Tensor } from "../tensor/index.ts";
+import { holdsPixels, type DataSource } from "./dataSource.ts";
 
 /** Takes charge of a tensor until some work is over; see `holding`. */
 export type Hold = (tensor: Tensor) => Tensor;
@@ -11,32 +12,47 @@ export type Hold = (tensor: Tensor) => Tensor;
 /** What an upload needs to know of a data set. */
 export type UploadableImages = Pick<ImageDataset, "images" | "labels" | "count" | "origin"> & { readonly shape: Shape };
 
-export interface ResidentDataset extends ByteImages {
-  readonly count: number;
-}
+export type UploadableRows = Pick<ArrayDataset, "values" | "labels" | "count" | "origin" | "shape">;
 
-/** Uploads images and labels; `hold` decides how long the tensors live. */
-export function upload(device: Device, dataset: UploadableImages, hold: Hold): ResidentDataset {
-  const { images, labels, shape, count, origin } = dataset;
+export type ResidentDataset = (ByteImages | FloatRows) & { readonly count: number };
+
+/** Uploads samples and labels; `hold` decides how long the tensors live. */
+export function upload(device: Device, dataset: UploadableImages | UploadableRows, hold: Hold): ResidentDataset {
+  const { shape, count, origin } = dataset;
+  const numbers = "values" in dataset ? dataset.values : dataset.images;
   const limit = device.gpu.limits.maxStorageBufferBindingSize;
-  if (images.byteLength > limit) {
-    const most = Math.floor(limit / (images.byteLength / count));
+  if (numbers.byteLength > limit) {
+    const most = Math.floor(limit / (numbers.byteLength / count));
     throw new DeviceError({
       where: `data set "${origin}"`,
-      expected: `at most ${most} images of ${formatShape(shape)} in one binding of this adapter`,
+      expected: `at most ${most} samples of ${formatShape(shape)} in one binding of this adapter`,
       got: `${count}`,
-      advice: `train on a part of it: takeImages(dataset, ${most})`,
+      advice: "train on a part of it, or give it as a stream (streamOf) or a generator (generatorDataset)",
     });
   }
-  const words = new Uint32Array(Math.ceil(images.byteLength / 4));
-  new Uint8Array(words.buffer).set(images);
-  const pixels = hold(device.tensor(words));
-  return { pixels, labels: hold(device.tensor(Uint32Array.from(labels))), imageShape: shape, count };
+  const stored = hold(device.tensor(storable(numbers)));
+  return asResident(stored, hold(device.tensor(Uint32Array.from(dataset.labels))), shape, count);
 }
 
-/** How a model wants to see images: normalised, and brought to the size and channels of its input. */
-export function lookOf(model: Model, { imageShape }: Pick<ByteImages, "imageShape">): BatchLook {
+/** Floats are numbers, words are pixels. */
+export function asResident(stored: Tensor, labels: Tensor, shape: Shape, count: number): ResidentDataset {
+  if (stored.dtype === "f32") return { values: stored, labels, shape, count };
+  return { pixels: stored, labels, imageShape: shape, count };
+}
+
+/** Numbers as they are; bytes four to a word, the first one lowest. */
+export function storable(values: Float32Array | Uint8Array): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  if (values instanceof Float32Array) return values as Float32Array<ArrayBuffer>;
+  const words = new Uint32Array(Math.ceil(values.length / 4));
+  new Uint8Array(words.buffer).set(values);
+  return words;
+}
+
+/** How a model wants to see images: normalised, and brought to the size and channels of its input. Numbers stay as they are. */
+export function lookOf(model: Model, data: ResidentDataset): BatchLook {
+  if ("values" in data) return {};
   const { input, normalisation, resize } = model;
+  const { imageShape } = data;
   if (sameShape(input, imageShape)) return { normalisation };
   const [height = 1, width = 1, channels = 1] = input;
   const { mode, antialias = false } = resize;
@@ -45,21 +61,9 @@ export function lookOf(model: Model, { imageShape }: Pick<ByteImages, "imageShap
 }
 
 /** Throws unless the model can learn from, or be judged on, this data set. */
-export function checkDataset(
-  where: string,
-  model: Model,
-  { shape, classNames, origin }: Pick<ImageDataset, "shape" | "classNames" | "origin">,
-): void {
-  const [channels, wanted] = [shape[2], model.input[2]];
-  const convertible =
-    model.input.length === 3 && (channels === wanted || channels === 1 || (channels === 3 && wanted === 1));
-  if (!sameShape(model.input, shape) && !convertible) {
-    throw new ShapeError({
-      where,
-      expected: `images that can be brought to ${formatShape(model.input)}, the model's input`,
-      got: `${formatShape(shape)} in "${origin}"`,
-    });
-  }
+export function checkDataset(where: string, model: Model, dataset: DataSource): void {
+  checkShape(where, model, dataset);
+  const { classNames } = dataset;
   if (model.output.length !== 1 || model.output[0]! < classNames.length) {
     throw new DataError({
       where,
@@ -68,4 +72,19 @@ export function checkDataset(
       advice: `end the model with dense(${classNames.length})`,
     });
   }
+}
+
+/** Images can be brought to a model's input; numbers must have its shape. */
+export function checkShape(where: string, { input }: Model, dataset: DataSource): void {
+  const { shape, origin } = dataset;
+  const [channels, wanted] = [shape[2], input[2]];
+  const isConvertible =
+    input.length === 3 && (channels === wanted || channels === 1 || (channels === 3 && wanted === 1));
+  if (sameShape(input, shape) || (isConvertible && holdsPixels(dataset))) return;
+  const form = holdsPixels(dataset) ? "images that can be brought to" : "samples of";
+  throw new ShapeError({
+    where,
+    expected: `${form} ${formatShape(input)}, the model's input`,
+    got: `${formatShape(shape)} in "${origin}"`,
+  });
 }

@@ -17,6 +17,7 @@ import { checkSettings, requireTensor, type Checkpoint, type RememberedCallback 
 import { asEvaluation, Evaluator, type Evaluation } from "./evaluate.ts";
 import type { FitSettings } from "./fit.ts";
 import { doubtsAfter, doubtsBefore } from "./guards.ts";
+import type { Metric } from "./metrics/named.ts";
 import type { Hold } from "./residentDataset.ts";
 import { compileParts, type Part } from "./parts.ts";
 import { createState, readState, writeState, type TrainingState } from "./trainingState.ts";
@@ -104,14 +105,14 @@ export class TrainingRun implements Training {
   static async prepare(model: Model, settings: FitSettings, hold: Hold): Promise<TrainingRun> {
     const began = performance.now();
     const { device } = model;
-    const { training, validation, batchSize } = settings;
+    const { training, validation, metrics, batchSize } = settings;
     const source = batchSource(device, training, batchSize, hold);
     const { data } = source;
     const state = createState(model, settings, data.count, hold);
     const parts = await compileParts(batchSize, data.count, settings.accumulate, ({ phase, ...place }) =>
       compileStep(model, data, state, { ...place, order: state.order, cursor: state.cursor }, settings, phase),
     );
-    const evaluator = validation ? await Evaluator.compile(model, validation, hold) : null;
+    const evaluator = validation ? await Evaluator.compile(model, validation, hold, metrics) : null;
     const preparing = (performance.now() - began) / 1000;
     return new TrainingRun(model, settings, state, source, parts, evaluator, hold, preparing);
   }
@@ -132,8 +133,13 @@ export class TrainingRun implements Training {
   }
 
   dispose(): void {
+    this.#source.end();
     for (const program of new Set(this.#parts.map((part) => part.program))) program.dispose();
     this.#evaluator?.dispose();
+  }
+
+  get metrics(): readonly Metric[] {
+    return this.#settings.metrics;
   }
 
   get learningRate(): number {
@@ -296,7 +302,7 @@ export class TrainingRun implements Training {
   async #runEpoch(): Promise<EpochResult> {
     const { device } = this.model;
     const epoch = this.#epoch;
-    device.write(this.#state.order, this.#source.begin(this.#orderOf(epoch), this.#settings.signal));
+    device.write(this.#state.order, this.#source.begin(this.#orderOf(epoch), this.#settings.signal, epoch));
     device.write(this.#state.cursor, Uint32Array.of(this.#stepOfEpoch));
     if (this.#stepOfEpoch === 0) device.write(this.#state.totals, new Float32Array(3));
     const began = performance.now();
@@ -356,13 +362,24 @@ export class TrainingRun implements Training {
       const skipped = Math.min(skip, steps);
       skip -= skipped;
       for (let left = steps - skipped; left > 0;) {
-        const reach = await this.#source.reach(step * batchSize);
+        const reach = await this.#reach(step * batchSize);
+        if (reach === null) return;
         const ready = Math.max(1, Math.floor(reach / batchSize) - step);
         const times = Math.min(left, ready, this.#stepsPerSubmit);
         left -= times;
         step += times;
         yield { program, times };
       }
+    }
+  }
+
+  /** The first position whose sample is not on the GPU; null where an interruption came while samples were read. */
+  async #reach(position: number): Promise<number | null> {
+    try {
+      return await this.#source.reach(position);
+    } catch (cause) {
+      if (this.#aborted) return null;
+      throw cause;
     }
   }
 

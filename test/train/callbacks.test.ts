@@ -53,6 +53,7 @@ async function drive(callback: Callback, losses: readonly number[], rate = 1) {
     restore: (snapshot: Snapshot) => {
       log.restored = snapshot.epoch;
     },
+    metrics: [],
     warn: () => undefined,
   } as unknown as Training;
   const history: EpochResult[] = [];

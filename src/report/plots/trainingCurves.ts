@@ -113,9 +113,14 @@ function panelsOf(history: readonly EpochResult[]): Panel[] {
     axis: { min: 0, axisLabel: { formatter: (value) => (value === 0 ? "0" : value.toExponential()) } },
     show: (value) => value.toPrecision(3),
   };
+  const metrics = new Set(history.flatMap(({ validation }) => Object.keys(validation?.metrics ?? {})));
   return [
     { name: "loss (nats)", lines: pair("loss"), show: fourDigits },
     { name: "accuracy", lines: pair("accuracy"), axis: { max: 1 }, show: fourDigits },
+    ...Array.from(metrics, (name): Panel => {
+      const value = ({ validation }: EpochResult): number | null => validation?.metrics?.[name] ?? null;
+      return { name, lines: [{ name: VALIDATION, value }], show: fourDigits };
+    }),
     ...(rates.size > 1 ? [rate] : []),
   ];
 }
@@ -154,17 +159,18 @@ function seriesOf(theme: Theme, panel: Panel, at: number, history: readonly Epoc
   const marked = history.findIndex(({ epoch }) => epoch === best);
   return panel.lines.map(({ name, value }, n): LineSeriesOption => {
     const judged = panel.lines.length - 1 === n;
-    const color = theme.series[name === RATE ? 2 : n]!;
+    const color = theme.series[[TRAINING, VALIDATION, RATE].indexOf(name)]!;
+    const isSolid = name !== VALIDATION;
     return {
       type: "line",
       name,
       xAxisIndex: at,
       yAxisIndex: at,
       data: history.map(value),
-      symbol: n === 0 ? "circle" : "rect",
+      symbol: isSolid ? "circle" : "rect",
       symbolSize: history.length > 40 ? 0 : 6,
       showSymbol: history.length <= 40,
-      lineStyle: { color, width: 2, type: n === 0 ? "solid" : "dashed" },
+      lineStyle: { color, width: 2, type: isSolid ? "solid" : "dashed" },
       itemStyle: { color },
       emphasis: { disabled: true },
       ...(judged && marked >= 0 ? bestMark(theme, color, value(history[marked]!), marked) : {}),

@@ -59,7 +59,7 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
   return {
     name: "modelCheckpoint",
     async onEpochEnd(result, training) {
-      monitor ??= settle(result);
+      monitor ??= settle(result, training);
       const value = monitor.value(result);
       const better = monitor.improves(value, best);
       if (better) best = value;

@@ -37,7 +37,7 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): EarlyStopping
   let kept: Snapshot | null = null;
 
   const judge = (result: EpochResult, training: Training): void => {
-    monitor ??= settle(result);
+    monitor ??= settle(result, training);
     const value = monitor.value(result);
     if (result.epoch < startFromEpoch) return;
     memory.waited++;

@@ -1,6 +1,7 @@
 /** What callbacks watch: one number of each epoch's result, and whether it got better. */
 import { OptionError } from "../../errors.ts";
 import type { EpochResult, Training } from "../callback.ts";
+import { modeOf } from "../chosenMetrics.ts";
 import { monitorDoubt } from "../guards.ts";
 
 export interface MonitorOptions {
@@ -9,7 +10,7 @@ export interface MonitorOptions {
    * Default: `val_loss` where there is validation, else `loss`.
    */
   readonly monitor?: string;
-  /** Whether less is better. Default: `min` for losses and errors, else `max`. */
+  /** Whether less is better. Default: what the metric says, else `min` for losses and errors and `max` for all others. */
   readonly mode?: "min" | "max";
   /** The least change that counts. Default: 0. */
   readonly minDelta?: number;
@@ -23,15 +24,18 @@ export interface Monitor {
 }
 
 /** Resolves options; the name is settled with the first result, when it is known whether there is validation. */
-export function monitorOf(where: string, options: MonitorOptions): (result: EpochResult) => Monitor {
+export function monitorOf(
+  where: string,
+  options: MonitorOptions,
+): (result: EpochResult, training: Training) => Monitor {
   const { mode, minDelta = 0 } = options;
   if (mode !== undefined && mode !== "min" && mode !== "max") {
     throw new OptionError({ where, expected: 'mode "min" or "max"', got: JSON.stringify(mode) });
   }
   if (!(minDelta >= 0)) throw new OptionError({ where, expected: "minDelta ≥ 0", got: String(minDelta) });
-  return (result) => {
+  return (result, { metrics }) => {
     const name = options.monitor ?? (result.validation ? "val_loss" : "loss");
-    const sign = (mode ?? (/loss|error/.test(name) ? "min" : "max")) === "min" ? -1 : 1;
+    const sign = (mode ?? modeOf(name, metrics)) === "min" ? -1 : 1;
     return {
       name,
       value: (one) => valueOf(where, one, name),
@@ -42,7 +46,8 @@ export function monitorOf(where: string, options: MonitorOptions): (result: Epoc
 
 /** Says so where what was monitored could not tell epochs apart. */
 export function warnOfMonitor(monitor: Monitor | null, history: readonly EpochResult[], training: Training): void {
-  const doubt = monitor && monitorDoubt(monitor.name, history.map(monitor.value));
+  const doubt =
+    monitor && monitorDoubt(monitor.name, history.map(monitor.value), modeOf(monitor.name, training.metrics));
   if (doubt !== null) training.warn(doubt);
 }
 

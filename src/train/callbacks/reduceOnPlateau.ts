@@ -35,7 +35,7 @@ export function reduceOnPlateau(options: ReduceOnPlateauOptions = {}): Callback 
   return {
     name: where,
     onEpochEnd(result, training) {
-      monitor ??= settle(result);
+      monitor ??= settle(result, training);
       const value = monitor.value(result);
       if (memory.cooling > 0) {
         memory.cooling--;

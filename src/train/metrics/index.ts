@@ -40,5 +40,6 @@ export {
   type TopKRecall,
   type TypeRecall,
 } from "./multiLabel.ts";
+export type { Answered, Metric, MetricName } from "./named.ts";
 export { brierScore, logLoss } from "./probabilities.ts";
 export { argMax, atThreshold, topKAccuracy } from "./topK.ts";
