@@ -9,6 +9,7 @@ import type { Json } from "../nn/index.ts";
 import { arrayTypeOf, sameShape, type Dtype, type Shape, type TypedArray } from "../tensor/index.ts";
 import { encodeSafetensors, parseSafetensors, type StoredTensor } from "../weights/index.ts";
 import type { EpochResult } from "./callback.ts";
+import { digestOf } from "./digest.ts";
 
 export interface Checkpoint {
   readonly record: CheckpointRecord;
@@ -54,7 +55,7 @@ export async function encodeCheckpoint({ record, tensors }: Checkpoint): Promise
     return { name, dtype: STORED[dtype], shape, bytes };
   });
   const text = JSON.stringify({ version: VERSION, ...record });
-  return encodeSafetensors(stored, { [RECORD_KEY]: text, [HASH_KEY]: await hashOf(text, stored) });
+  return encodeSafetensors(stored, { [RECORD_KEY]: text, [HASH_KEY]: await digestOf(text, stored) });
 }
 
 /**
@@ -65,7 +66,7 @@ export async function decodeCheckpoint(bytes: Uint8Array, file = "checkpoint"): 
   const { tensors, metadata } = parseSafetensors(bytes, file);
   const text = metadata[RECORD_KEY];
   if (text === undefined) throw fault(file, "a checkpoint of a training", "a safetensors file without one");
-  if (metadata[HASH_KEY] !== (await hashOf(text, [...tensors.values()]))) {
+  if (metadata[HASH_KEY] !== (await digestOf(text, [...tensors.values()]))) {
     throw fault(file, "contents that fit their hash", "others: the file is damaged");
   }
   const { version, ...record } = JSON.parse(text) as CheckpointRecord & { version: number };
@@ -78,18 +79,6 @@ function stateTensor({ name, dtype, shape, bytes }: StoredTensor, file: string):
   const own = (Object.keys(STORED) as (keyof typeof STORED)[]).find((key) => STORED[key] === dtype);
   if (!own) throw fault(`${file}, tensor "${name}"`, "F32, U32 or I32", dtype);
   return { dtype: own, shape, values: new (arrayTypeOf(own))(new Uint8Array(bytes).buffer) };
-}
-
-/** Over the record and every tensor, in the order of the file, names and shapes included. */
-async function hashOf(text: string, tensors: readonly StoredTensor[]): Promise<string> {
-  const digests: string[] = [];
-  for (const { name, shape, bytes } of tensors) digests.push(name, shape.join(), await sha256(bytes));
-  return sha256(new TextEncoder().encode(JSON.stringify([text, digests])));
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The newest checkpoint before it has its name, and the one before it. */

@@ -29,6 +29,13 @@ export {
   type Predictions,
   type PredictOptions,
 } from "./evaluate.ts";
+export {
+  featuresDoubt,
+  featuresOf,
+  type Features,
+  type FeatureSettings,
+  type FeaturesOptions,
+} from "./features.ts";
 export { fit, type FitOptions } from "./fit.ts";
 export {
   baselineDoubt,

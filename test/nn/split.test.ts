@@ -19,7 +19,7 @@ import {
   type LayerSelection,
   type Model,
 } from "../../src/nn/index.ts";
-import { free, scope, type Tensor } from "../../src/tensor/index.ts";
+import { free, scope } from "../../src/tensor/index.ts";
 import { device, deviceSuite } from "../tensor/device.ts";
 
 const tests = deviceSuite("splitting");
@@ -58,7 +58,7 @@ for (const [frozen, layers, features] of [
     );
     const context = { training: false, random: () => assert.unreachable("nothing is random") as never };
     const outputs = scope(device, () => [model.call(x, context), head.call(base.call(x, context), context)]);
-    const [whole, parts] = await device.readMany(outputs as Tensor[]);
+    const [whole, parts] = await device.readMany(outputs);
     outputs.forEach(free);
     assert.equal(parts, whole);
   });
