@@ -33,13 +33,14 @@ export async function loadFirstImages(
   options: DataOptions,
   images: number | undefined,
   terminal: Terminal,
-  signal: AbortSignal,
+  more: { readonly signal: AbortSignal } & Pick<FashionMnistOptions, "language">,
 ): Promise<FashionMnist> {
+  const { signal } = more;
   const drawn =
     images === undefined
       ? {}
       : { trainCount: images, testCount: Math.max(200, Math.min(2_000, Math.round(images / 5))) };
-  const data = await loadData(options, terminal, { signal, syntheticOptions: drawn }).catch((cause: unknown) => {
+  const data = await loadData(options, terminal, { ...more, syntheticOptions: drawn }).catch((cause: unknown) => {
     throw signal.aborted ? signal.reason : cause;
   });
   return { test: data.test, train: images === undefined ? data.train : takeImages(data.train, images) };

@@ -1,7 +1,7 @@
 /** `trama train`: from data to a saved model and its test accuracy. */
 import { Option, type Command } from "commander";
 import { OptionError } from "../errors.ts";
-import { labelStatistics, selectImages, stratifiedSplit, type FashionMnist, type ImageDataset } from "../data/index.ts";
+import { labelStatistics, type ImageDataset } from "../data/index.ts";
 import { adam, build, rateAt, sgd, type Json, type Model, type Optimizer } from "../nn/index.ts";
 import { evaluate, fit, hardwareLog, type Evaluation, type TrainingResult } from "../train/index.ts";
 import { VERSION } from "../weights/index.ts";
@@ -12,37 +12,28 @@ import {
   type CheckpointOptions,
   type CheckpointPlace,
 } from "./checkpoints.ts";
-import { introduceData, loadFirstImages } from "./datasets.ts";
+import { introduceData } from "./datasets.ts";
 import { defaultSize, type TrainingSize } from "./defaults.ts";
+import { isOwn } from "./data/sources.ts";
 import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
 import { runExperiment, type ExperimentOptions } from "./experiment.ts";
 import { interrupted, stoppable } from "./interruption.ts";
 import { networks, type NetworkName } from "./networks.ts";
-import {
-  positiveNumber,
-  share,
-  wholeNumber,
-  withAdapterOption,
-  withDataOptions,
-  withOutputOptions,
-  type CommonOptions,
-} from "./options.ts";
-import { perform } from "./perform.ts";
+import { positiveNumber, wholeNumber, withAdapterOption, type AdapterOption } from "./options.ts";
+import { Incomplete, perform } from "./perform.ts";
 import { keepRun } from "./runRecord.ts";
 import { requireWritable, RUNS } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { count, duration, fileSize, labelled, listed, memorySize, score, table } from "./text.ts";
 import { callbacksFor, diverged, keepModel, settled, summary, warn, type Settled } from "./training.ts";
+import { trainingData, withTrainingDataOptions, type TrainingData, type TrainingDataOptions } from "./trainingData.ts";
 
-interface TrainOptions extends CommonOptions, CheckpointOptions {
-  readonly images?: number;
+interface TrainOptions extends TrainingDataOptions, AdapterOption, CheckpointOptions {
   readonly epochs?: number;
   readonly batch: number;
   readonly learningRate?: number;
   readonly optimizer: "adam" | "sgd";
   readonly model: NetworkName;
-  readonly validation: number;
-  readonly seed: number;
   readonly out?: string;
 }
 
@@ -50,6 +41,8 @@ const EXAMPLES = `
 Examples:
   trama train                                   defaults that fit the adapter
   trama train --synthetic --images 2000         without any download
+  trama train --folder pictures                 one's own: a folder a class, or train/ and test/ with one a class
+  trama train --csv fashion-mnist_train.csv fashion-mnist_test.csv
   trama train --epochs 20 --learning-rate 5e-4 --out runs/long.safetensors
   trama train --json > log.jsonl                begin, epoch …, end: one JSON object a line
   trama train --resume                          after a crash or Ctrl-C: go on, with the options of before
@@ -62,11 +55,13 @@ The last line is \`Test accuracy: 0.nnnn\`. The test images have no part in trai
 export function addTrain(program: Command): void {
   const command = program
     .command("train")
-    .description("train a network on Fashion-MNIST, test it, and save it as one safetensors file")
+    .description(
+      "train a network on Fashion-MNIST or pictures of one's own, test it, and save it as one safetensors file",
+    )
     .argument("[experiment]", "file of an experiment, as experiments/schema.json describes it")
     .option(
       "--images <n>",
-      "take only the first N training images (default: all; fewer on slow adapters)",
+      "take only N training images, the first, or any of one's own (default: all; fewer on slow adapters)",
       wholeNumber(1),
     )
     .option(
@@ -82,11 +77,9 @@ export function addTrain(program: Command): void {
         .choices(["convnet", "mlp"])
         .default("convnet"),
     )
-    .option("--validation <share>", "share of the training images to validate on, 0 for none", share, 0.05)
     .option("--seed <n>", "of initial weights, order and split; equal seeds give equal models", wholeNumber(0), 42)
     .option("--out <file>", `where the model is saved (default: ${RUNS}/<model>.safetensors)`);
-  withAdapterOption(withDataOptions(withCheckpointOptions(command)));
-  withOutputOptions(command)
+  withTrainingDataOptions(withAdapterOption(withCheckpointOptions(command)))
     .addHelpText("after", EXAMPLES)
     .action((file: string | undefined, options: TrainOptions) =>
       perform(options, (terminal) =>
@@ -96,7 +89,10 @@ export function addTrain(program: Command): void {
 }
 
 /** What an experiment file says for itself. */
-const IN_THE_FILE = ["batch", "learningRate", "optimizer", "model", "validation"] as const;
+const IN_THE_FILE =
+  "batch learningRate optimizer model validation test allowLeaks csv folder classes groups language size channels fit invert".split(
+    " ",
+  );
 
 /** What may be said beside an experiment file, without the defaults of the other options. */
 function besides(options: TrainOptions, command: Command): ExperimentOptions {
@@ -115,10 +111,7 @@ function besides(options: TrainOptions, command: Command): ExperimentOptions {
 }
 
 /** All that is decided before the first step. */
-interface Plan {
-  readonly training: ImageDataset;
-  readonly validation: ImageDataset | null;
-  readonly test: ImageDataset;
+interface Plan extends TrainingData {
   readonly epochs: number;
   readonly optimizer: Optimizer;
   readonly out: string;
@@ -134,12 +127,8 @@ async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
     withDevice(options, async (device) => {
       introduceDevice(device, terminal);
       const size = defaultSize(device);
-      const plan = makePlan(
-        await loadFirstImages(options, options.images ?? size.images, terminal, signal),
-        options,
-        size,
-        out,
-      );
+      const data = await trainingData(options, options.images ?? size.images, terminal, signal);
+      const plan = makePlan(data, options, size, out);
       const model = build(device, networks[options.model](plan.test.classNames.length), {
         input: plan.training.shape,
         seed: options.seed,
@@ -148,18 +137,16 @@ async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
       introduce(plan, model, options, terminal);
       if (signal.aborted) throw interrupted();
       await run(plan, model, place, options, terminal, signal);
+      if (data.failures > 0) throw new Incomplete();
     }),
   );
 }
 
-function makePlan({ train: images, test }: FashionMnist, options: TrainOptions, size: TrainingSize, out: string): Plan {
-  const { validation: fraction, seed, optimizer, learningRate } = options;
+function makePlan(data: TrainingData, options: TrainOptions, size: TrainingSize, out: string): Plan {
+  const { optimizer, learningRate } = options;
   const rate = learningRate === undefined ? {} : { learningRate };
-  const parts = fraction > 0 ? stratifiedSplit(images.labels, { fraction, seed }) : null;
   return {
-    training: parts ? selectImages(images, parts.train, "train") : images,
-    validation: parts ? selectImages(images, parts.validation, "validation") : null,
-    test,
+    ...data,
     epochs: options.epochs ?? size.epochs,
     optimizer: optimizer === "adam" ? adam(rate) : sgd({ momentum: 0.9, ...rate }),
     out,
@@ -168,7 +155,7 @@ function makePlan({ train: images, test }: FashionMnist, options: TrainOptions, 
 }
 
 function introduce(plan: Plan, model: Model, options: TrainOptions, terminal: Terminal): void {
-  const { training, validation, test, epochs, optimizer, reduced } = plan;
+  const { training, validation, test, available, epochs, optimizer, reduced } = plan;
   const parts = [
     `${count(training.count)} images to train on`,
     `${count(validation?.count ?? 0)} to validate`,
@@ -185,7 +172,7 @@ function introduce(plan: Plan, model: Model, options: TrainOptions, terminal: Te
   ]);
   terminal.say(...labelled(terminal.bold("Plan"), settings, terminal.width));
   if (reduced !== undefined) {
-    const all = `--images ${test.synthetic ? 10_000 : 60_000} --epochs 5`;
+    const all = `--images ${test.synthetic ? 10_000 : isOwn(options) ? available : 60_000} --epochs 5`;
     terminal.say(
       ...labelled("", terminal.warning(`REDUCED, because ${reduced}; do it all with ${all}`), terminal.width),
     );
@@ -220,13 +207,13 @@ async function run(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  const { training, validation, epochs, optimizer, test, out } = plan;
+  const { training, validation, epochs, optimizer, test, out, leaks } = plan;
   const taken = takenUp(place);
   if (taken !== null) terminal.say(taken, "");
   // The progress line writes over this. Some drivers compile for many seconds, once; then they keep the result.
   if (terminal.showsProgress && process.stdout.isTTY) process.stdout.write(terminal.dim("Compiling kernels …"));
   const hardware = hardwareLog();
-  const result = await fit(model, training, {
+  const trained = await fit(model, training, {
     epochs,
     batchSize: options.batch,
     optimizer,
@@ -236,6 +223,7 @@ async function run(
     resume: place.found,
     signal,
   });
+  const result = { ...trained, warnings: [...new Set([...leaks, ...trained.warnings])] };
   const last = result.history.at(-1);
   if (!last && result.stopped === "interrupted") throw interrupted();
   // Saved before it is tested: whatever happens from here on, what was learnt is kept. If that fails, the test still

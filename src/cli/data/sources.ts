@@ -107,11 +107,22 @@ function summaryOf(parts: Parts): string {
   return `${counts.join(" · ")} images of ${[...shapes].join(" and ")}`;
 }
 
-async function loadSource(options: SourceOptions, terminal: Terminal): Promise<Source> {
+/** Reads what the options ask for. */
+export async function loadSource(options: SourceOptions, terminal: Terminal): Promise<Source> {
   const source = await readSource(options, terminal);
-  if (options.groups !== true) return source;
-  const map = fashionGroups(options.language);
-  return { ...source, parts: mapped(source.parts, (part) => applyLabelMap(part, map)) };
+  return { ...source, parts: grouped(source.parts, options) };
+}
+
+/** Classes in groups, where that is asked for. */
+export function grouped(parts: Parts, { groups, language }: Pick<SourceOptions, "groups" | "language">): Parts {
+  if (groups !== true) return parts;
+  const map = fashionGroups(language);
+  return mapped(parts, (part) => applyLabelMap(part, map));
+}
+
+/** Whether the data is the user's own. */
+export function isOwn({ csv, folder }: Pick<SourceOptions, "csv" | "folder">): boolean {
+  return csv !== undefined || folder !== undefined;
 }
 
 async function readSource(options: SourceOptions, terminal: Terminal): Promise<Source> {

@@ -101,7 +101,7 @@ async function grid(options: GridCommandOptions, terminal: Terminal): Promise<vo
   await stoppable(
     terminal,
     async (signal) => {
-      const { train: images } = await loadFirstImages(options, options.images, terminal, signal);
+      const { train: images } = await loadFirstImages(options, options.images, terminal, { signal });
       for (const features of space.features) requireFeatures(features, images.shape);
       const state = await openState(options.state, images.origin, options.resume === true);
       introduce(images, space, state, options, terminal);

@@ -77,7 +77,7 @@ async function train(options: TrainOptions, terminal: Terminal): Promise<void> {
   await stoppable(
     terminal,
     async (signal) => {
-      const { train: images, test } = await loadFirstImages(options, options.images, terminal, signal);
+      const { train: images, test } = await loadFirstImages(options, options.images, terminal, { signal });
       signal.throwIfAborted();
       introduce(images, test, settings, plan, options, terminal);
       await run(images, test, plan, options, terminal, signal);
