@@ -18,7 +18,7 @@ import {
   type RunResult,
 } from "../experiments/index.ts";
 import { build, type Json, type Model } from "../nn/index.ts";
-import { foldPlot, renderSvg } from "../report/index.ts";
+import { foldPlot, powerOf, renderSvg } from "../report/index.ts";
 import type { Device } from "../tensor/index.ts";
 import { baselineDoubt, evaluate, fit, hardwareLog, leakDoubts, type TrainingResult } from "../train/index.ts";
 import { VERSION } from "../weights/index.ts";
@@ -28,11 +28,12 @@ import { adapterFields, introduceDevice, withDevice } from "./devices.ts";
 import { interrupted, stoppable } from "./interruption.ts";
 import type { CommonOptions } from "./options.ts";
 import { Incomplete } from "./perform.ts";
-import { keepRun } from "./runRecord.ts";
+import { answersOf, keepRun } from "./runRecord.ts";
 import { requireWritable, RUNS } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { count, duration, labelled, listed, score } from "./text.ts";
 import { callbacksFor, diverged, keepModel, settled, summary, warn } from "./training.ts";
+import { learnerOf, takeOver } from "./transfer.ts";
 
 /** What may be said beside the file; each makes a result that is no longer the file's, and is stated in it. */
 export interface ExperimentOptions extends CommonOptions, CheckpointOptions {
@@ -71,6 +72,9 @@ export async function runExperiment(file: string, options: ExperimentOptions, te
   await stoppable(terminal, (signal) =>
     withDevice(options, async (device) => {
       introduceDevice(device, terminal);
+      if (plan.experiment.needs === "gpu" && device.isSoftware) {
+        terminal.notice("This experiment needs a GPU: on a software adapter it takes days. Ctrl-C ends it.");
+      }
       const data = await loadData(sourceOf(plan.experiment, options), terminal, { signal });
       introduce(plan, data, terminal);
       const result = await trainAll({ plan, data, device, options, terminal, signal });
@@ -189,15 +193,19 @@ function introduce(plan: Plan, { train: images }: FashionMnist, terminal: Termin
 /** One training of the experiment, tested and saved. */
 async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; readonly parameters: number }> {
   const { plan, data, device, options, terminal, signal } = work;
-  const { parts, layers, model: modelOptions, fit: fitOptions } = prepareRun(plan.experiment, data, run);
+  const prepared = prepareRun(plan.experiment, data, run);
+  const { parts, layers, model: modelOptions, fit: fitOptions } = prepared;
   const model = build(device, layers, modelOptions);
   const out = fileOf(plan, run);
   const place = await checkpointPlace(out, options, terminal);
   announce(plan, run, model, terminal, takenUp(place));
+  await takeOver(model, prepared.transfer, options, terminal);
+  const learner = await learnerOf(model, parts, prepared, terminal, signal);
   const hardware = hardwareLog();
   const before = process.cpuUsage();
-  const result = await fit(model, parts.training, {
+  const result = await fit(learner.model, learner.training, {
     ...fitOptions,
+    ...(learner.validation ? { validation: learner.validation } : {}),
     callbacks: [hardware, ...(fitOptions.callbacks ?? []), ...callbacksFor(terminal), place.callback],
     resume: place.found,
     signal,
@@ -205,12 +213,20 @@ async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; 
   const { user, system } = process.cpuUsage(before);
   if (result.history.length === 0 && result.stopped === "interrupted") throw interrupted();
   const saved = await settled(keepModel(model, out, parts.training, result));
-  const tested = await evaluate(model, parts.test);
+  const tested = await evaluate(learner.model, learner.test);
+  const answers = await answersOf(learner);
   const { training, validation, test } = parts;
   const leaks = leakDoubts({ training, validation, test });
   const trivial = baselineDoubt("test accuracy", tested.accuracy, test) ?? [];
   const doubts = [...new Set([...parts.warnings, ...leaks, ...result.warnings].concat(trivial))];
-  const done = runResult(run, parts, result, tested, place.found ? null : (user + system) / 1e6, doubts);
+  const costs = {
+    cpuSeconds: place.found ? null : (user + system) / 1e6,
+    features: learner.features,
+    modelBytes: saved.ok ? saved.bytes : null,
+    inferenceSeconds: answers.seconds,
+    watts: powerOf({ adapter: device.adapter, hardware: hardware.summary }).value,
+  };
+  const done = runResult(run, parts, result, { evaluation: tested, answers: answers.predictions }, costs, doubts);
   tell(done, result, out, terminal);
   if (!saved.ok) throw saved.error;
   const judged = { evaluation: tested, result: { ...result, warnings: doubts } };
@@ -220,6 +236,7 @@ async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; 
     bytes: saved.bytes,
     ...parts,
     ...judged,
+    answers,
     hardware,
     configuration: configurationOf(plan),
   });
@@ -230,9 +247,10 @@ async function train(run: Run, work: Work): Promise<{ readonly done: RunResult; 
 
 /** What was chosen, for the run's report. */
 function configurationOf({ name, experiment, reductions }: Plan): Readonly<Record<string, Json>> {
-  const { title, study, data = {}, input = {}, model, training, callbacks = {} } = experiment;
+  const { title, study, data = {}, input = {}, model, weights, freeze, training, callbacks = {} } = experiment;
   const reduced = reductions.length > 0 ? { REDUCED: reductions } : {};
-  return { experiment: name, title, study, data, input, model, training, callbacks, ...reduced };
+  const transfer = { ...(weights === undefined ? {} : { weights }), ...(freeze === undefined ? {} : { freeze }) };
+  return { experiment: name, title, study, data, input, model, ...transfer, training, callbacks, ...reduced };
 }
 
 /** A file for each model; several are numbered before the ending. */

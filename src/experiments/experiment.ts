@@ -24,6 +24,7 @@ import {
   type Described,
   type JsonSchema,
 } from "./schema.ts";
+import { weightNames } from "./transfer.ts";
 
 const part = number({ minimum: 0, maximum: 1 });
 
@@ -52,6 +53,7 @@ const data = object(
       "Classes that are merged: `groups` makes five of ten, as S1 did.",
     ),
     images: optional(whole(1), "How many images of the training file are taken, the first ones. Default: all."),
+    testImages: optional(whole(1), "How many images of the test file are taken, the first ones. Default: all."),
     split: optional(
       either(
         choice("S0", "S1", "S2", "S4", "none"),
@@ -98,9 +100,17 @@ const mlp = object({
   dropout: optional(share, "Rate of the dropout behind each hidden layer.", 0),
 });
 
+const headStep = either(whole(1), object({ drop: share }));
+
 /** Options of published networks; each refuses those that it has no use for. */
 const published = object({
   name: choice(...modelNames),
+  head: optional(
+    list(headStep, 0),
+    "In place of the network's own classifier: units of dense layers with ReLU, and rates of dropouts, before a last dense " +
+      "layer with one output a class. It is called `head`, and what is before it like the network.",
+  ),
+  pooling: optional(choice("avg", "max"), "How features come to the head. Default: as they are, flattened."),
   convention: optional(choice("keras", "torch"), "Whose layers to follow. Default: of the published weights."),
   dropout: optional(share, "Rate of the dropout in the classifier. Default: the publication's."),
   width: optional(positive, "Of wide and narrow forms."),
@@ -108,9 +118,33 @@ const published = object({
 });
 
 const model = saying(
-  "A network by its name, or its layers as a model file records them. Networks begin with random weights.",
+  "A network by its name, or its layers as a model file records them. Without `weights` it begins with random ones.",
   either(mlp, object({ name: only("convnet") }), published, named<LayerText>("layer")),
 );
+
+const weights = object(
+  {
+    file: saying(
+      "Safetensors, PyTorch, Keras or NPZ. It is looked for under this name, in the data folder, in `weights` there and " +
+        "beside it, and in the cache.",
+      text,
+    ),
+    names: optional(choice(...weightNames), "Whose names the file has. Default: of its format."),
+    except: optional(
+      list(text),
+      "Layers that keep their initial values, by the beginnings of their names. Default: the head.",
+    ),
+  },
+  "Weights that the network begins with. Every layer must be in the file, but those excepted.",
+);
+
+const selection = either(
+  choice("allButClassifier"),
+  object({ last: whole(0) }),
+  object({ names: list(text) }),
+  object({ matching: text }),
+);
+const frozen = either(selection, list(selection));
 
 const rate = positive;
 const span = optional(positive, "Epochs until it ends. Default: all.");
@@ -212,6 +246,12 @@ const training = object(
     clipNorm: optional(positive, "Bound on the norm of all gradients together."),
     accumulate: optional(whole(1), "Batches to an update.", 1),
     ema: optional(share, "Decay of a moving average of the parameters, which is judged and kept in their place."),
+    features: optional(
+      choice("cache", "never"),
+      "What frozen first layers make of an image is computed once and kept on disk, wherever nothing changes by it; or never.",
+      "cache",
+    ),
+    allowUntrainedFrozen: optional(flag, "Whether frozen layers may have random weights, which is a mistake.", false),
   },
   "How the network learns.",
 );
@@ -254,8 +294,17 @@ const experiment = object({
   data: optional(data),
   input: optional(input),
   model,
+  weights: optional(weights),
+  freeze: optional(
+    frozen,
+    "Layers that do not learn: `allButClassifier`, all before the head, or before the last layer with parameters; all but " +
+      "the `last` ones, counted among layers with parameters, of the network before its head; those whose `names` begin so; " +
+      "those `matching` a regular expression. Or several of these.",
+  ),
   training,
   callbacks: optional(callbacks),
+  reduced: optional(text, "How it is smaller than what the study did; its result says so."),
+  needs: optional(choice("gpu"), "What it takes to end in reasonable time."),
   seeds: optional(list(whole(0)), "Of initial values, order, dropout and augmentation: one training for each.", [42]),
 });
 

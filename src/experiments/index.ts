@@ -9,8 +9,10 @@ export {
   scoresOf,
   settingsOf,
   spreadOf,
+  transferTables,
   type ExperimentResult,
   type RunResult,
   type Spread,
 } from "./result.ts";
 export type { JsonSchema } from "./schema.ts";
+export type { Transfer } from "./transfer.ts";

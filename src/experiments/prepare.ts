@@ -16,7 +16,7 @@ import {
   type ImageDataset,
 } from "../data/index.ts";
 import { normalisationFor, type Normalisation } from "../kernels/index.ts";
-import { buildArchitecture, pixelsFor } from "../models/index.ts";
+import { buildArchitecture, denseHead, pixelsFor } from "../models/index.ts";
 import {
   adadelta,
   adagrad,
@@ -28,6 +28,7 @@ import {
   layerFrom,
   nadam,
   rmsprop,
+  sequential,
   sgd,
   type Layer,
   type ModelOptions,
@@ -38,6 +39,7 @@ import type { Experiment } from "./experiment.ts";
 import { layerRecord } from "./layers.ts";
 import { convnet, perceptron } from "./networks.ts";
 import { rateInSteps, type Pace } from "./schedule.ts";
+import { HEAD, transferOf, type Transfer } from "./transfer.ts";
 
 /** One training of an experiment. */
 export interface Run {
@@ -55,12 +57,18 @@ export interface DataParts {
   readonly warnings: readonly string[];
 }
 
-/** A training, ready to begin: `fit(build(device, layers, model), parts.training, fit)`. */
+/**
+ * A training, ready to begin: `fit(build(device, layers, model), parts.training, fit)`, after the weights of `transfer` were
+ * loaded and its layers frozen.
+ */
 export interface PreparedRun {
   readonly parts: DataParts;
   readonly layers: Layer;
   readonly model: ModelOptions;
+  readonly transfer: Transfer;
   readonly fit: FitOptions;
+  /** Whether features of frozen layers may be kept. */
+  readonly keepsFeatures: boolean;
 }
 
 /** Every training of an experiment: seed by seed, fold by fold. */
@@ -88,6 +96,8 @@ export function prepareRun(experiment: Experiment, source: FashionMnist, run: Ru
       resize: { mode: resize, antialias },
       classNames: training.classNames,
     },
+    transfer: transferOf(experiment),
+    keepsFeatures: experiment.training.features !== "never",
     fit: {
       ...fitOptions(experiment, training),
       ...(validation ? { validation } : {}),
@@ -98,9 +108,10 @@ export function prepareRun(experiment: Experiment, source: FashionMnist, run: Ru
 }
 
 function splitData({ data = {} }: Experiment, source: FashionMnist, { fold }: Run): DataParts {
-  const { images, split = "none", folds, seed = 42 } = data;
-  const train = images === undefined ? source.train : takeImages(source.train, images);
-  const whole = { train: relabelled(train, data.labels), test: relabelled(source.test, data.labels) };
+  const { images, testImages, split = "none", folds, seed = 42 } = data;
+  const part = (of: ImageDataset, count: number | undefined): ImageDataset =>
+    relabelled(count === undefined ? of : takeImages(of, count), data.labels);
+  const whole = { train: part(source.train, images), test: part(source.test, testImages) };
   const divide = (parts: { train: Uint32Array; validation: Uint32Array }): DataParts => ({
     training: selectImages(whole.train, parts.train, "train"),
     validation: selectImages(whole.train, parts.validation, "validation"),
@@ -133,8 +144,14 @@ function layersOf({ model }: Experiment, classes: number): Layer {
   if ("kind" in model) return layerFrom(layerRecord(model), "model");
   if (model.name === "convnet") return convnet(classes);
   if (model.name === "mlp") return perceptron(classes, model);
-  const { name, ...options } = model;
-  return buildArchitecture(name, { ...options, classes });
+  const { name, head, pooling, ...options } = model;
+  if (head !== undefined) {
+    const base = buildArchitecture(name, { ...options, top: false, pooling: pooling ?? null });
+    return sequential([base, denseHead(head, classes, { name: HEAD })]);
+  }
+  if (pooling === undefined) return buildArchitecture(name, { ...options, classes });
+  const expected = "pooling with a head, which it comes before";
+  throw new OptionError({ where: "model", expected, got: "no head", advice: 'say "head": [] for one dense layer' });
 }
 
 function normalisationOf({ input = {}, model }: Experiment, training: ImageDataset): Normalisation {
@@ -185,6 +202,7 @@ function fitOptions({ training: settings }: Experiment, training: ImageDataset):
     clipNorm: settings.clipNorm ?? null,
     accumulate,
     ema: settings.ema ?? null,
+    ...(settings.allowUntrainedFrozen === undefined ? {} : { allowUntrainedFrozen: settings.allowUntrainedFrozen }),
   };
 }
 

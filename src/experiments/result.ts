@@ -1,7 +1,16 @@
 /** What came of an experiment: a record, its summary, and the row that stands beside the published figure. */
 import type { Json } from "../nn/index.ts";
 import { fixed, type Table } from "../report/index.ts";
-import type { EpochResult, Evaluation, StopReason, TrainingResult } from "../train/index.ts";
+import type { ImageDataset } from "../data/index.ts";
+import {
+  classificationMetrics,
+  type ClassScores,
+  type EpochResult,
+  type Evaluation,
+  type Predictions,
+  type StopReason,
+  type TrainingResult,
+} from "../train/index.ts";
 import type { Experiment } from "./experiment.ts";
 import type { DataParts, Run } from "./prepare.ts";
 
@@ -23,8 +32,39 @@ export interface RunResult extends Run {
   readonly cpuSeconds: number | null;
   readonly imagesPerSecond: number;
   readonly firstStepSeconds: number;
+  /** Features of frozen layers that it was trained on; null where it was trained on images. */
+  readonly features: RunFeatures | null;
+  /** Of the model's file; null where it could not be written. */
+  readonly modelBytes: number | null;
+  /** From the test images to their classes. */
+  readonly inferenceSeconds: number;
+  /** Mean power while it learnt, of what computed; null where it is unknown. */
+  readonly watts: number | null;
+  /** Of the test images, class by class. */
+  readonly classes: readonly ClassResult[];
   readonly warnings: readonly string[];
   readonly history: readonly EpochResult[];
+}
+
+export interface RunFeatures {
+  readonly images: number;
+  /** Of computing them, whenever that was. */
+  readonly seconds: number;
+  /** Whether they were found where an earlier run kept them. */
+  readonly found: boolean;
+}
+
+export interface ClassResult extends Pick<ClassScores, "precision" | "recall" | "negativePredictiveValue" | "support"> {
+  readonly name: string;
+}
+
+/** What a training took, and what its model takes. */
+export type RunCosts = Pick<RunResult, "cpuSeconds" | "features" | "modelBytes" | "inferenceSeconds" | "watts">;
+
+/** Scores of the test images, and what each was taken for. */
+export interface Tested {
+  readonly evaluation: Evaluation;
+  readonly answers: Pick<Predictions, "classes">;
 }
 
 /** The file that an experiment leaves. */
@@ -45,13 +85,13 @@ export interface ExperimentResult {
   readonly runs: readonly RunResult[];
 }
 
-/** The result of a training, with the evaluation that belongs to the parameters that it left. */
+/** The result of a training, with the test that belongs to the parameters that it left. */
 export function runResult(
   run: Run,
   { training, validation, test }: DataParts,
   result: TrainingResult,
-  tested: Evaluation,
-  cpuSeconds: number | null,
+  { evaluation, answers }: Tested,
+  { cpuSeconds, features, modelBytes, inferenceSeconds, watts }: RunCosts,
   warnings: readonly string[],
 ): RunResult {
   const { history, stopped, message, steps, seconds, imagesPerSecond, firstStepSeconds, parametersOf } = result;
@@ -59,7 +99,7 @@ export function runResult(
   return {
     ...run,
     images: { training: training.count, validation: validation?.count ?? 0, test: test.count },
-    test: tested,
+    test: evaluation,
     validation: kept?.validation ?? null,
     stopped,
     message,
@@ -68,9 +108,22 @@ export function runResult(
     cpuSeconds,
     imagesPerSecond,
     firstStepSeconds,
+    features: features && { images: features.images, seconds: features.seconds, found: features.found },
+    modelBytes,
+    inferenceSeconds,
+    watts,
+    classes: classResults(test, answers),
     warnings,
     history,
   };
+}
+
+function classResults({ labels, classNames }: ImageDataset, { classes }: Tested["answers"]): ClassResult[] {
+  const { perClass } = classificationMetrics({ truth: labels, predicted: classes, classes: classNames.length });
+  return classNames.map((name, index) => {
+    const { precision, recall, negativePredictiveValue, support } = perClass[index]!;
+    return { name, precision, recall, negativePredictiveValue, support };
+  });
 }
 
 /** Of the scores of several trainings. */
@@ -129,21 +182,29 @@ export function resultTable(results: readonly ExperimentResult[]): Table {
 
 function rowOf(result: ExperimentResult): string[] {
   const { name, experiment, runs, adapter, parameters } = result;
-  const { study, training, data: { folds } = {}, seeds = [42] } = experiment;
+  const { study, training, data: { folds, testImages } = {}, seeds = [42] } = experiment;
   const { metric = "test accuracy" } = study;
   const isRun = runs.length > 0;
   return [
     `${name}: ${experiment.title}`,
     study.figure === null ? "–" : fixed(study.figure, 4),
-    isRun ? scoreText(scoresOf(result)) : "not yet run",
-    folds === undefined ? metric : `${metric}, ${folds} folds`,
-    isRun ? parameters.toLocaleString("en-US") : "",
+    isRun ? scoreText(scoresOf(result)) : notYet(experiment),
+    listed([metric, folds && `${folds} folds`, testImages && `${count(testImages)} images`]),
+    isRun ? count(parameters) : "",
     isRun ? epochsText(runs, training.epochs) : String(training.epochs),
     seeds.join(", "),
     durationText(runs),
     adapter.name,
     remarksOn(result).join("; "),
   ];
+}
+
+function listed(parts: readonly (string | 0 | undefined)[]): string {
+  return parts.filter(Boolean).join(", ");
+}
+
+function notYet({ needs }: Experiment): string {
+  return needs === undefined ? "not yet run" : "not yet run (needs a GPU)";
 }
 
 function scoreText(scores: readonly number[]): string {
@@ -158,18 +219,30 @@ function epochsText(runs: readonly RunResult[], planned: number): string {
 }
 
 function remarksOn({ experiment, reductions, data, complete, runs }: ExperimentResult): string[] {
-  const { note, aim } = experiment.study;
+  const { study, reduced } = experiment;
+  const { note, aim } = study;
   const best = runs.length === 0 ? null : Math.max(...runs.map(({ test }) => test.accuracy));
   return [
     ...(data.synthetic ? ["SYNTHETIC DATA"] : []),
-    ...reductions.map((reduction) => `REDUCED: ${reduction}`),
+    ...[...(reduced === undefined ? [] : [reduced]), ...reductions].map((reduction) => `REDUCED: ${reduction}`),
     ...(complete || runs.length === 0 ? [] : ["unfinished"]),
     ...(aim !== undefined && best !== null ? [`aim ${aim} ${best >= aim ? "reached" : "missed"}`] : []),
     ...(note === undefined ? [] : [note]),
+    ...featuresText(runs),
     ...runs.flatMap(({ stopped, message }) => (stopped === "stopped" && message !== null ? [message] : [])),
     ...[...new Set(runs.flatMap(({ warnings }) => warnings))].map((doubt) => `doubt: ${doubt.replace(/\.$/, "")}`),
   ];
 }
+
+/** The cost of features is not in the duration of the training. */
+function featuresText(runs: readonly RunResult[]): string[] {
+  const computed = runs.flatMap(({ features }) => features ?? []);
+  if (computed.length === 0) return [];
+  const seconds = computed.reduce((sum, features) => sum + features.seconds, 0);
+  return [`trained on features of ${count(computed[0]!.images)} images, computed once in ${duration(seconds)}`];
+}
+
+const count = (number: number): string => number.toLocaleString("en-US");
 
 function durationText(runs: readonly RunResult[]): string {
   if (runs.length === 0) return "";
@@ -182,7 +255,58 @@ function duration(seconds: number): string {
   return seconds < 100 ? `${fixed(seconds, 0)} s` : `${fixed(seconds / 60, 1)} min`;
 }
 
+/**
+ * Class by class, beside what a model takes: a table for each set of classes, of the experiments that take weights over or
+ * freeze layers, and have run.
+ */
+export function transferTables(results: readonly ExperimentResult[]): readonly Table[] {
+  const shown = results.filter(
+    ({ experiment: { weights, freeze }, runs }) => (weights ?? freeze) !== undefined && runs[0]?.classes !== undefined,
+  );
+  const namesOf = ({ runs }: ExperimentResult): string => JSON.stringify(runs[0]!.classes.map(({ name }) => name));
+  const sets = [...new Set(shown.map(namesOf))];
+  return sets.map((names) => transferTable(shown.filter((result) => namesOf(result) === names)));
+}
+
+function transferTable(results: readonly ExperimentResult[]): Table {
+  const names = results[0]!.runs[0]!.classes.map(({ name }) => name);
+  return {
+    columns: [
+      { title: "experiment", align: "left" },
+      ...["study", "ours", "parameters", "MB", "inference", "W"].map((title) => ({ title })),
+      ...names.map((title) => ({ title })),
+    ],
+    rows: results.map(transferRow),
+  };
+}
+
+/** Of several trainings the first one. */
+function transferRow(result: ExperimentResult): string[] {
+  const { name, experiment, parameters, runs } = result;
+  const { modelBytes, inferenceSeconds, watts, classes, test } = runs[0]!;
+  const { figure } = experiment.study;
+  return [
+    result.reductions.length > 0 ? `${name}, REDUCED` : name,
+    figure === null ? "–" : fixed(figure, 4),
+    fixed(test.accuracy, 4),
+    count(parameters),
+    modelBytes === null ? "unknown" : fixed(modelBytes / 1e6, 1),
+    duration(inferenceSeconds),
+    watts === null ? "unknown" : fixed(watts, 1),
+    ...classes.map(({ recall, precision, negativePredictiveValue: npv }) =>
+      [recall, precision, npv].map((score) => fixed(score, 3)).join(" / "),
+    ),
+  ];
+}
+
 /** What must be equal for the trainings of two results to be of one experiment. */
-export function settingsOf({ title: _, study: __, $schema: ___, ...settings }: Experiment): Json {
+export function settingsOf({
+  title: _,
+  study: __,
+  $schema: ___,
+  needs: ____,
+  reduced: _____,
+  ...settings
+}: Experiment): Json {
   return settings;
 }

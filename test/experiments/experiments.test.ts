@@ -263,6 +263,9 @@ test("scores of several trainings as a box plot has them", () => {
   assert.equal(spreadOf([0.5]), { count: 1, mean: 0.5, deviation: 0, five: [0.5, 0.5, 0.5, 0.5, 0.5] });
 });
 
+/** Every test image is taken for its class, but those of class 0 for class 1. */
+const answers = Uint32Array.from(data.test.labels, (label) => Math.max(1, label));
+
 function resultOf(experiment: Experiment, accuracies: readonly number[], more: Partial<ExperimentResult> = {}) {
   const run = (accuracy: number) =>
     runResult(
@@ -287,8 +290,8 @@ function resultOf(experiment: Experiment, accuracies: readonly number[], more: P
         parametersOf: null,
         warnings: [],
       },
-      { loss: 1, accuracy, count: 50 },
-      130,
+      { evaluation: { loss: 1, accuracy, count: 50 }, answers: { classes: answers } },
+      { cpuSeconds: 130, features: null, modelBytes: 2_500_000, inferenceSeconds: 3.2, watts: null },
       [],
     );
   const result: ExperimentResult = {

@@ -73,7 +73,10 @@ export function comparedRun(run: RunRecord, { report }: JudgedRun): ComparedMode
 }
 
 /** Mean power of what computed: the GPU, or the processor under a software adapter. */
-export function powerOf({ adapter, hardware }: RunRecord): Reading {
+export function powerOf({
+  adapter,
+  hardware,
+}: Pick<RunRecord, "hardware"> & { readonly adapter: Pick<RunRecord["adapter"], "kind"> }): Reading {
   if (hardware === null) return { value: null, source: "unknown: nothing was measured" };
   return (adapter.kind === "gpu" ? hardware.gpu : hardware.processor).power;
 }
