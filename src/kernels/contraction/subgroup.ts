@@ -102,6 +102,7 @@ fn run(group: vec3u, lane: u32) {
     row: (m) => (phased ? `resultRow(${m}, phase)` : m),
     rowLimit: phased ? "0xffffffffu" : "u.m",
     at: `row * u.cRow${inMatrix("cMatrix")}`,
+    rows: "u.m",
   })}
 }`;
 }
@@ -163,6 +164,7 @@ fn run(group: vec3u, lane: u32) {
     row: (r) => r,
     rowLimit: "u.rows",
     at: `split * u.dwSplit + row * u.dwRow${inMatrix("dwMatrix")}`,
+    rows: "u.rows",
   })}
 }`;
 }
@@ -209,24 +211,37 @@ interface StorePlace {
   readonly row: (m: string) => string;
   readonly rowLimit: string;
   readonly at: string;
+  /** WGSL: rows of the result. */
+  readonly rows: string;
 }
 
-function storeBlock(block: SubgroupBlock, { store, row, rowLimit, at }: StorePlace): string {
+/**
+ * Stores the block in loops over an array of its sums. Written out, with one store for each sum, drivers compile the
+ * epilogue 5 times as long, and 35 times where it reads another tensor.
+ */
+function storeBlock(block: SubgroupBlock, { store, row, rowLimit, at, rows: end }: StorePlace): string {
   const { along, lanes, rows, columns, width } = block;
   const { ofX, ofW } = loadsOf(block);
-  const put = (column: string, value: string) =>
-    `if (${column} < u.n) { ${store}((${at} + ${column}) / ${width}u, ${value}); }`;
-  const inRow = (m: string, stores: string) => `{ let row = ${row(m)}; if (row < ${rowLimit}) { ${stores} } }`;
+  const inRow = (m: string, stores: string) => `let row = ${row(m)}; if (row < ${rowLimit}) { ${stores} }`;
   if (along === "columns") {
-    const spans = (i: number) =>
-      each(ofW, (t) => put(`firstColumn + (lane + ${t * lanes}u) * ${width}u`, `s${i}_${t}`));
-    return each(rows, (i) => inRow(`firstRow + ${i}u`, spans(i)));
+    const spans = each(ofW, (t) => {
+      const column = `firstColumn + (lane + ${t * lanes}u) * ${width}u`;
+      return `if (${column} < u.n) { ${store}((${at} + ${column}) / ${width}u, sums[i * ${ofW}u + ${t}u]); }`;
+    });
+    return /* wgsl */ `
+  var sums = array<f32v, ${rows * ofW}>(${each(rows, (i) => each(ofW, (t) => `s${i}_${t}`, ", "), ", ")});
+  for (var i = 0u; i < min(${rows}u, ${end} - firstRow); i++) { ${inRow("firstRow + i", spans)} }`;
   }
+  const vectors = columns / width;
   const value = (t: number, q: number) => `f32v(${each(width, (z) => `s${t * width + z}_${q}`, ", ")})`;
-  return each(ofX, (q) => {
-    const stores = each(columns / width, (t) => put(`firstColumn + ${t * width}u`, value(t, q)));
-    return inRow(`firstRow + ${q * lanes}u + lane`, stores);
-  });
+  const stores = `for (var t = 0u; t < min(${vectors}u, (u.n - firstColumn) / ${width}u); t++) {
+      ${store}((${at} + firstColumn) / ${width}u + t, sums[q * ${vectors}u + t]);
+    }`;
+  return /* wgsl */ `
+  var sums = array<f32v, ${vectors * ofX}>(${each(ofX, (q) => each(vectors, (t) => value(t, q), ", "), ", ")});
+  for (var q = 0u; q < min(${ofX}u, (${end} - firstRow + ${lanes - 1}u) / ${lanes}u); q++) {
+    ${inRow(`firstRow + q * ${lanes}u + lane`, stores)}
+  }`;
 }
 
 /** Nanoseconds on lavapipe for one step of the inner dimension, by what a lane does (measured on a Zen 5 core). */
