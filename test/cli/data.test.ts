@@ -195,4 +195,15 @@ command("--help lists what there is", async () => {
   assert.match((await fine(["grid", "--help"])).stdout, /--csv.*\n[^]*--folder/);
 });
 
+command("normalisation draws before and after, with the part's own mean and deviation", async () => {
+  const args = ["normalisation", "3", ...CSV, "--part", "train", "--out", "out/normalisation.svg", "--json"];
+  const event = eventsIn((await fine(args)).stdout).at(-1)!;
+  const pixels = Array.from(train.images);
+  const mean = pixels.reduce((sum, pixel) => sum + pixel, 0) / pixels.length;
+  assert.ok(Math.abs((event["normalisation"] as { mean: number }).mean - mean) < 1e-9);
+  assert.match(readFileSync(join(place.folder, "out/normalisation.svg"), "utf8"), /train, image 3/);
+  await refused(["normalisation", "999", ...CSV], 2, /an image from 0 to 59, got 999/);
+  await refused(["normalisation", ...CSV, "--mode", "torch"], 2, /a normalisation of 1 channels/);
+});
+
 command.run();

@@ -4,6 +4,7 @@ import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FASHION_CLASS_NAMES } from "../../src/data/index.ts";
+import { normalisationFor, type Normalisation } from "../../src/kernels/index.ts";
 import { DataError, ShapeError } from "../../src/errors.ts";
 import {
   bestEpoch,
@@ -14,6 +15,7 @@ import {
   confusionPlot,
   foldPlot,
   learningCurve,
+  normalisationPlot,
   pixelPlot,
   precisionRecallPlot,
   renderPng,
@@ -411,6 +413,83 @@ test("colours stand out from the surface, and from each other for every kind of 
       assert.ok(apart(good, bad) > 15, `right and wrong, ${sight}, ${theme}`);
     }
   }
+});
+
+/** Images of noise, dark ones more often; the second one rises from 0. */
+function noise(channels: number, side = 12) {
+  const length = side * side * channels;
+  const images = Uint8Array.from({ length: 2 * length }, (_, at) =>
+    at < length ? ((at * 7919) % 251) * (at % 3 === 0 ? 1 : 0) : (at - length) % 256,
+  );
+  return { images, shape: [side, side, channels] as const, count: 2 };
+}
+
+const NORMALISATIONS: readonly [string, number, Normalisation][] = [
+  ["p/255", 1, { scale: 1, shift: 0 }],
+  ["standard", 1, { mean: 72.94, std: 90.02 }],
+  ["caffe", 3, normalisationFor("caffe")],
+  ["torch", 3, normalisationFor("torch")],
+];
+
+for (const [name, channels, normalisation] of NORMALISATIONS) {
+  test(`normalisation ${name}: words stand apart in every theme`, async () => {
+    for (const theme of THEMES) {
+      const plot = normalisationPlot(noise(channels), normalisation, { theme, index: 1 });
+      const svg = await renderSvg(plot);
+      assert.not.match(svg, /NaN|undefined|Infinity|\[object/);
+      assert.equal(sizeOf(svg), [plot.width, plot.height]);
+      const words = wordsIn(svg);
+      assert.equal(collisions(words), [], theme);
+      assert.equal(outcasts(svg, words), [], theme);
+    }
+  });
+}
+
+test("after normalisation, values, mean and deviation are those of the formula, channel by channel", () => {
+  const dataset = noise(3);
+  // Caffe's mean is in the order blue, green, red in which the channels leave.
+  const [blue, green, red] = [103.939, 116.779, 123.68];
+  const plot = normalisationPlot(dataset, normalisationFor("caffe"));
+  const values = Array.from(dataset.images, (pixel, at) => pixel - [red, green, blue][at % 3]!);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  const text = `value after normalisation: mean ${mean.toFixed(1)}, standard deviation ${std.toFixed(1)}.`;
+  assert.ok(plot.description.includes(text), `${plot.description} lacks ${text}`);
+  const lines = seriesOf(plot).filter(({ type }) => type === "line");
+  assert.equal(
+    lines.map(({ name }) => name),
+    ["red", "green", "blue", "red", "green", "blue"],
+  );
+  [red, green, blue].forEach((shift, channel) => {
+    const own = dataset.images.filter((_, at) => at % 3 === channel);
+    (lines[3 + channel]!.data as [number, number | null][]).forEach(([x, share], pixel) => {
+      assert.ok(Math.abs(x - (pixel - shift)) < 1e-9);
+      const count = own.filter((value) => value === pixel).length;
+      assert.ok(Math.abs((share ?? 0) - (100 * count) / own.length) < 1e-9);
+    });
+  });
+});
+
+test("zero is white after normalisation, and each side of it has its colour", () => {
+  const images = Uint8Array.of(0, 100, 200, 100);
+  const plot = normalisationPlot({ images, shape: [2, 2, 1], count: 1 }, { mean: 100, std: 100 });
+  const after = seriesOf(plot)[2]!.data as unknown as { itemStyle: { color: string } }[];
+  const rgb = after.map(({ itemStyle }) => itemStyle.color.match(/\d+/g)!.map(Number));
+  assert.equal(
+    [rgb[1], rgb[3]],
+    [
+      [255, 255, 255],
+      [255, 255, 255],
+    ],
+  );
+  assert.ok(rgb[0]![0]! > rgb[0]![2]!, "below: red outweighs blue");
+  assert.ok(rgb[2]![2]! > rgb[2]![0]!, "above: blue outweighs red");
+});
+
+test("a normalisation that does not fit, and an image that there is not, are refused", () => {
+  const torch = normalisationFor("torch");
+  assert.throws(() => normalisationPlot(noise(1), torch), /a normalisation of 1 channels, got 3/);
+  assert.throws(() => normalisationPlot(noise(3), torch, { index: 2 }), /an image from 0 to 1, got 2/);
 });
 
 test.run();

@@ -7,6 +7,7 @@ export { confusionPlot, type ConfusionPlotOptions } from "./confusionPlot.ts";
 export { precisionRecallPlot, rocPlot, type CurveOptions, type Ranked } from "./curvePlots.ts";
 export { foldPlot, type FoldPlotOptions, type FoldScores } from "./foldPlot.ts";
 export { learningCurve, type LearningCurveOptions, type LearningPoint } from "./learningCurve.ts";
+export { normalisationPlot, type NormalisationPlotOptions } from "./normalisationPlot.ts";
 export { pixelPlot } from "./pixelPlot.ts";
 export type { Plot, PlotOptions } from "./plot.ts";
 export { renderPng, renderSvg, type PngOptions } from "./render.ts";
