@@ -8,16 +8,24 @@
  * elements the first wins, as in NumPy. Groups of axes are searched one after the other, the last first, and each is an
  * operation of its own: what comes first along the first axis comes first in row order.
  */
-import { defineKernel, defineOp, run, type Constants, type Tensor } from "../tensor/index.ts";
+import {
+  defineKernel,
+  defineOp,
+  run,
+  type BindingType,
+  type Constants,
+  type Shape,
+  type Tensor,
+} from "../tensor/index.ts";
 import { planReduction, reductionUniforms, roundOf, slicesOf, walk, wideWorkgroup } from "./reduction.ts";
 import type { Group, ReduceOptions, Reduction } from "./reduction.ts";
 import { reshape } from "./reshape.ts";
 
 const beats = ({ least }: Constants) => (least === true ? "<" : ">");
 
-/** Searches one invocation's elements, from `step` to `step`. An empty slice holds the block's last element. */
-function search(constants: Constants, step: number, later: boolean): string {
-  const place = (k: string) => (later ? `earlier[base + ${k} * u.inner]` : `u32v(${k})`);
+/** Searches one invocation's elements, from `step` to `step`. An empty slice holds the last element. */
+function search(constants: Constants, step: number, later: boolean, lanePlace = (k: string) => `u32v(${k})`): string {
+  const place = (k: string) => (later ? `earlier[base + ${k} * u.inner]` : lanePlace(k));
   return /* wgsl */ `
       let start = min(first, end - 1u);
       var best = x[base + start * u.inner];
@@ -29,6 +37,17 @@ function search(constants: Constants, step: number, later: boolean): string {
         place = select(place, ${place("k")}, better);
       }`;
 }
+
+/** The first of two, unless the second beats it or is its equal and stands before it. */
+const FOUND = (constants: Constants) => /* wgsl */ `
+    struct Found { value: f32, place: u32 }
+    fn firstOf(a: Found, b: Found) -> Found {
+      if (b.value ${beats(constants)} a.value || (b.value == a.value && b.place < a.place)) { return b; }
+      return a;
+    }`;
+
+/** Places of the lanes of vector k of a line. */
+const alongLine = (k: string) => `(4u * ${k} + vec4u(0u, 1u, 2u, 3u))`;
 
 /** `winner` is the place along k. Rounds after the first find it in `earlier`, beside the value. */
 function extremumKernels<I extends string>(name: string, inputs: Readonly<Record<I, "f32v" | "u32v">>) {
@@ -47,6 +66,21 @@ function extremumKernels<I extends string>(name: string, inputs: Readonly<Record
       ${keep(constants, "store_winner(result, place);")}
     }`,
       flops: (threads, u, { width }) => threads * u.block * (width as number),
+    }),
+    line: defineKernel({
+      ...declaration,
+      name: `${name}.line`,
+      outputs: { y: "real", winner: "u32" },
+      wgsl: (constants) => /* wgsl */ `${FOUND(constants)}
+    fn run(i: u32) {                                       // one thread per (outer, block)
+      ${walk(false, constants)}
+      ${search(constants, 1, later, alongLine)}
+      let low = firstOf(Found(best.x, place.x), Found(best.y, place.y));
+      let won = firstOf(low, firstOf(Found(best.z, place.z), Found(best.w, place.w)));
+      store_y(result, won.value);
+      ${keep(constants, "store_winner(result, won.place);")}
+    }`,
+      flops: (threads, u) => threads * u.block * 4,
     }),
     wide: defineKernel({
       ...declaration,
@@ -99,12 +133,11 @@ interface Found {
 
 /** Searches one group in rounds of blocks. */
 function searchGroup(x: Tensor, { outer, k, inner }: Group, wanted: Search, earlier?: Tensor): Found {
-  const { wide, constants, uniforms, groups } = roundOf(x.device, { outer, k, inner });
+  const { form, constants, uniforms, grid } = roundOf(x.device, { outer, k, inner });
   const { where, least, keep } = wanted;
   const shape = [outer, uniforms.blocks, inner];
   const outputs = { y: shape, winner: keep ? shape : [4] };
-  const options = { where, constants: { ...constants, least, keep }, ...(groups ? { groups } : {}) };
-  const form = wide ? "wide" : "narrow";
+  const options = { where, constants: { ...constants, least, keep }, ...grid };
   const found =
     earlier && keep
       ? run(laterRound[form], { x, earlier }, outputs, uniforms, options)
@@ -114,21 +147,43 @@ function searchGroup(x: Tensor, { outer, k, inner }: Group, wanted: Search, earl
     : searchGroup(found.y, { outer, k: uniforms.blocks, inner }, wanted, found.winner);
 }
 
-/** Elements that one invocation of the gradient writes. */
+/** Elements (or vectors) that one invocation of the gradient writes. */
 const BLOCK = 16;
 
-const gradientKernel = defineKernel({
-  name: "extremum.grad",
-  inputs: { dy: "f32v", winner: "u32v" },
-  outputs: { dx: "realv" },
-  uniforms: reductionUniforms,
-  wgsl: (constants) => /* wgsl */ `
+/** `places`: where the elements of vector k stand along k. */
+function gradientKernel(
+  name: string,
+  inputs: Readonly<{ dy: BindingType; winner: BindingType }>,
+  places: (k: string) => string,
+) {
+  return defineKernel({
+    name,
+    inputs,
+    outputs: { dx: "realv" },
+    uniforms: reductionUniforms,
+    wgsl: (constants) => /* wgsl */ `
     fn run(i: u32) {                                       // one thread per (outer, block, inner)
       ${walk(false, constants)}
-      let d = dy[outer * u.inner + column]; let place = winner[outer * u.inner + column];
-      for (var k = first; k < end; k++) { store_dx(base + k * u.inner, select(f32v(), d, place == u32v(k))); }
+      let d = f32v(dy[outer * u.inner + column]); let place = u32v(winner[outer * u.inner + column]);
+      for (var k = first; k < end; k++) { store_dx(base + k * u.inner, select(f32v(), d, place == ${places("k")})); }
     }`,
-});
+  });
+}
+
+const gradientKernels = {
+  narrow: gradientKernel("extremum.grad", { dy: "f32v", winner: "u32v" }, (k) => `u32v(${k})`),
+  line: gradientKernel("extremum.grad.line", { dy: "f32", winner: "u32" }, alongLine),
+};
+
+function gradientOf(where: string, dy: Tensor, winner: Tensor, { outer, k, inner }: Group, shape: Shape): Tensor {
+  const form = inner === 1 && k % 4 === 0 ? "line" : "narrow";
+  const width = form === "line" || inner % 4 === 0 ? 4 : 1;
+  const [along, columns] = form === "line" ? [k / width, 1] : [k, inner / width];
+  const blocks = Math.ceil(along / BLOCK);
+  const options = { where, constants: { width }, threads: outer * blocks * columns };
+  const sizes = { k: along, block: BLOCK, blocks, inner: columns };
+  return run(gradientKernels[form], { dy, winner }, { dx: shape }, sizes, options).dx;
+}
 
 function define(name: string, least: boolean): (x: Tensor, options?: ReduceOptions) => Tensor {
   const overGroup = defineOp(name, {
@@ -137,13 +192,7 @@ function define(name: string, least: boolean): (x: Tensor, options?: ReduceOptio
       const { y, winner } = searchGroup(x, group, { where: name, least, keep });
       return { output: y, saved: { winner, group, shape: x.shape } };
     },
-    backward(dy, { winner, group: { outer, k, inner }, shape }) {
-      const width = inner % 4 === 0 ? 4 : 1;
-      const blocks = Math.ceil(k / BLOCK);
-      const options = { where: name, constants: { width }, threads: (outer * blocks * inner) / width };
-      const sizes = { k, block: BLOCK, blocks, inner: inner / width };
-      return [run(gradientKernel, { dy, winner }, { dx: shape }, sizes, options).dx];
-    },
+    backward: (dy, { winner, group, shape }) => [gradientOf(name, dy, winner, group, shape)],
   });
   return (x, options = {}) => {
     const { groups, outShape } = planReduction(name, x.shape, options);

@@ -7,11 +7,10 @@
  */
 import { defineOp, runMap, type MapFunction, type Tensor } from "../tensor/index.ts";
 import { maxOver } from "./extremum.ts";
-import { sumOver } from "./reduce.ts";
+import { sumTermsOver } from "./reduce.ts";
 import { planReduction, type ReduceOptions } from "./reduction.ts";
 import { reshape } from "./reshape.ts";
 
-const SHIFTED: MapFunction = { name: "shiftedExp", parameters: ["x", "m"], body: "exp(x - m)" };
 const JOIN: MapFunction = { name: "logPlus", parameters: ["sum", "m"], body: "log(sum) + m" };
 const GRADIENT: MapFunction = { name: "logSumExp_derivative", parameters: ["x", "y", "dy"], body: "exp(x - y) * dy" };
 
@@ -22,8 +21,7 @@ export const logSumExp = defineOp("logSumExp", {
     const reduction = planReduction(where, x.shape, options);
     const { kept, outShape } = reduction;
     const greatest = maxOver(x, reduction);
-    const terms = runMap(SHIFTED, [x, reshape.raw(greatest, kept)], x.shape, { where, dtype: "f32" });
-    const output = runMap(JOIN, [sumOver(terms, reduction), greatest], outShape);
+    const output = runMap(JOIN, [sumTermsOver("shiftedExp", x, greatest, reduction), greatest], outShape);
     return { output, saved: { x, y: reshape.raw(output, kept) } };
   },
   backward(dy, { x, y }) {

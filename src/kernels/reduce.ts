@@ -6,51 +6,82 @@
  * o counts axes before, i axes after the reduced ones; see reduction.ts for how k is cut and who walks it.
  */
 import { defineKernel, defineOp, run, runMap, sameShape, type Tensor } from "../tensor/index.ts";
-import type { MapFunction, Shape } from "../tensor/index.ts";
+import type { BindingType, Constants, MapFunction, Shape } from "../tensor/index.ts";
 import { planReduction, reductionUniforms, roundOf, slicesOf, walk, wideWorkgroup } from "./reduction.ts";
 import type { Group, ReduceOptions, Reduction } from "./reduction.ts";
 import { reshape } from "./reshape.ts";
 
 const uniforms = { ...reductionUniforms, scale: "f32" } as const;
 
-/** Sums `x[base + k * u.inner]`; four at a time, because a turn of a loop costs more than an addition. */
-function sumBlock(step: number): string {
-  const x = (place: number) => `x[at + ${place}u * stride]`;
+/** What may be summed instead of x: terms of x and of one m for each result. */
+const TERMS = { squaredDeviation: "(x - m) * (x - m)", shiftedExp: "exp(x - m)" } as const;
+export type Term = keyof typeof TERMS;
+
+/** Sums `value(at)` over `at = base + k * u.inner`; four at a time, because a turn of a loop costs more than an addition. */
+function sumBlock(step: number, value: (at: string) => string): string {
+  const at = (place: number) => value(`at + ${place}u * stride`);
   return /* wgsl */ `
       let stride = ${step}u * u.inner;
       let stop = base + end * u.inner;
       var at = base + first * u.inner;
       var sum = f32v();
-      for (; at + 3u * stride < stop; at += 4u * stride) { sum += (x[at] + ${x(1)}) + (${x(2)} + ${x(3)}); }
-      for (; at < stop; at += stride) { sum += x[at]; }`;
+      for (; at + 3u * stride < stop; at += 4u * stride) { sum += (${at(0)} + ${at(1)}) + (${at(2)} + ${at(3)}); }
+      for (; at < stop; at += stride) { sum += ${at(0)}; }`;
 }
 
-const sumKernel = defineKernel({
-  name: "sum",
-  inputs: { x: "f32v" },
-  outputs: { y: "f32v" },
-  uniforms,
-  wgsl: (constants) => /* wgsl */ `
+/** The forms of a sum. `inputs`: x, and m where terms are summed; in the line form m is one number for all lanes. */
+function sumKernels<I extends string>(
+  name: string,
+  inputs: Readonly<Record<I, BindingType>>,
+  lineInputs: Readonly<Record<I, BindingType>>,
+) {
+  const centred = "m" in inputs;
+  const head = ({ term }: Constants) =>
+    centred ? `fn term(x: f32v, m: f32v) -> f32v { return ${TERMS[term as Term]}; }` : "";
+  const body = (step: number) => /* wgsl */ `
+      ${centred ? "let m = f32v(m[outer * u.inner + column]);" : ""}
+      ${sumBlock(step, (at) => (centred ? `term(x[${at}], m)` : `x[${at}]`))}`;
+  const flops = (threads: number, u: Readonly<Record<keyof typeof uniforms, number>>, { width }: Constants) =>
+    threads * u.block * (width as number);
+  return {
+    narrow: defineKernel({
+      name,
+      inputs,
+      outputs: { y: "f32v" },
+      uniforms,
+      wgsl: (constants) => /* wgsl */ `${head(constants)}
     fn run(i: u32) {                                       // one thread per (outer, block, inner)
       ${walk(false, constants)}
-      ${sumBlock(1)}
+      ${body(1)}
       store_y(result, sum * u.scale);
     }`,
-  flops: (threads, u, { width }) => threads * u.block * (width as number),
-});
-
-const wideSumKernel = defineKernel({
-  name: "sum.wide",
-  inputs: { x: "f32v" },
-  outputs: { y: "f32v" },
-  uniforms,
-  grid: "groups",
-  workgroup: wideWorkgroup,
-  wgsl: (constants) => /* wgsl */ `
+      flops,
+    }),
+    line: defineKernel({
+      name: `${name}.line`,
+      inputs: lineInputs,
+      outputs: { y: "f32" },
+      uniforms,
+      wgsl: (constants) => /* wgsl */ `${head(constants)}
+    fn run(i: u32) {                                       // one thread per (outer, block)
+      ${walk(false, constants)}
+      ${body(1)}
+      store_y(result, ((sum.x + sum.y) + (sum.z + sum.w)) * u.scale);
+    }`,
+      flops,
+    }),
+    wide: defineKernel({
+      name: `${name}.wide`,
+      inputs,
+      outputs: { y: "f32v" },
+      uniforms,
+      grid: "groups",
+      workgroup: wideWorkgroup,
+      wgsl: (constants) => /* wgsl */ `${head(constants)}
     var<workgroup> partial: array<f32v, ${wideWorkgroup()}>;
     fn run(group: vec3u, lane: u32) {                      // one workgroup per (outer, block, columns side by side)
       ${walk(true, constants)}
-      ${sumBlock(slicesOf(constants))}
+      ${body(slicesOf(constants))}
       partial[lane] = sum;
       for (var half = ${slicesOf(constants) / 2}u; half > 0u; half /= 2u) {
         workgroupBarrier();
@@ -58,18 +89,30 @@ const wideSumKernel = defineKernel({
       }
       if (slice == 0u && wanted == column) { store_y(result, partial[lane] * u.scale); }
     }`,
-  flops: (_, u, { width }) => u.k * u.inner * (width as number),
-});
+      flops: (_, u, { width }) => u.k * u.inner * (width as number),
+    }),
+  };
+}
+
+const plainSum = sumKernels("sum", { x: "f32v" }, { x: "f32v" });
+const termSum = sumKernels("sum.terms", { x: "f32v", m: "f32v" }, { x: "f32v", m: "f32" });
+
+/** Terms to sum up in the first round, and m, a number for each result. */
+interface Terms {
+  readonly term: Term;
+  readonly m: Tensor;
+}
 
 /** Sums one group in rounds of blocks. The last round scales and writes `[outer, inner]`. */
-function sumGroup(where: string, x: Tensor, { outer, k, inner }: Group, scale: number): Tensor {
-  const { wide, constants, uniforms: sizes, groups } = roundOf(x.device, { outer, k, inner });
+function sumGroup(where: string, x: Tensor, { outer, k, inner }: Group, scale: number, terms?: Terms): Tensor {
+  const { form, constants, uniforms: sizes, grid } = roundOf(x.device, { outer, k, inner });
   const { blocks } = sizes;
   const values = { ...sizes, scale: blocks === 1 ? scale : 1 };
-  const shape = [outer, blocks, inner];
-  const { y } = wide
-    ? run(wideSumKernel, { x }, { y: shape }, values, { where, constants, groups: groups! })
-    : run(sumKernel, { x }, { y: shape }, values, { where, constants });
+  const outputs = { y: [outer, blocks, inner] };
+  const options = { where, constants: terms ? { ...constants, term: terms.term } : constants, ...grid };
+  const { y } = terms
+    ? run(termSum[form], { x, m: terms.m }, outputs, values, options)
+    : run(plainSum[form], { x }, outputs, values, options);
   return blocks === 1 ? y : sumGroup(where, y, { outer, k: blocks, inner }, scale);
 }
 
@@ -81,6 +124,14 @@ export function sumOver(x: Tensor, { where, groups, outShape }: Reduction, scale
   const last = groups.at(-1);
   const total = groups.reduce((partial, group) => sumGroup(where, partial, group, group === last ? scale : 1), x);
   return reshape.raw(total, outShape);
+}
+
+/** Σ term(x, m) · scale, where m has the shape `kept` of the reduction. */
+export function sumTermsOver(term: Term, x: Tensor, m: Tensor, reduction: Reduction, scale = 1): Tensor {
+  const { where, kept, groups, outShape } = reduction;
+  if (groups.length === 1) return reshape.raw(sumGroup(where, x, groups[0]!, scale, { term, m }), outShape);
+  const call = { name: term, parameters: ["x", "m"], body: TERMS[term] };
+  return sumOver(runMap(call, [x, reshape.raw(m, kept)], x.shape, { where, dtype: "f32" }), reduction, scale);
 }
 
 /** Elements that one invocation writes. */

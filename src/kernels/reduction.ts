@@ -3,10 +3,11 @@
  *
  * Neighbouring axes are one *group* `[outer, k, inner]`; groups are reduced one after the other, the last first. A long k
  * is cut into blocks, whose results are reduced in turn: there is work for every core, and the rounding error grows with
- * the block, not with the axis. Where a workgroup per block pays (on a GPU), its lanes are `across` neighbouring columns
- * times `slices` of k; elsewhere one invocation walks a block.
+ * the block, not with the axis. An invocation walks a block, for as many neighbouring columns as a vector has lanes, or, of
+ * a *line* (where k is the innermost axis), four elements at a time. Where a workgroup per block pays (on a GPU), its lanes
+ * are `across` neighbouring columns times `slices` of k.
  */
-import { normaliseAxes, sizeOf, type Constants, type Device, type Shape } from "../tensor/index.ts";
+import { normaliseAxes, sizeOf, type Constants, type Device, type Shape, type Width } from "../tensor/index.ts";
 
 export interface ReduceOptions {
   /** Default: all axes. Negative ones count from the end. */
@@ -57,12 +58,15 @@ export function planReduction(where: string, shape: Shape, { axes, keepDims = fa
 
 export const reductionUniforms = { k: "u32", block: "u32", blocks: "u32", inner: "u32" } as const;
 
-/** One dispatch that reduces blocks of k. */
+/** Who walks a block: an invocation, in the `line` form by vectors along k, or a workgroup. */
+export type Form = "narrow" | "line" | "wide";
+
+/** One dispatch that reduces blocks of k. In the line form `k` and `block` count vectors. */
 export interface Round {
-  readonly wide: boolean;
+  readonly form: Form;
   readonly constants: Constants;
   readonly uniforms: Readonly<Record<keyof typeof reductionUniforms, number>>;
-  readonly groups?: readonly [number, number, number];
+  readonly grid: { readonly threads: number } | { readonly groups: readonly [number, number, number] };
 }
 
 const INVOCATIONS = 256;
@@ -75,20 +79,43 @@ const PLENTY = 65_536;
 /** Shortest block of an invocation of its own. */
 const BLOCK = 128;
 
-export function roundOf({ variant }: Device, { outer, k, inner }: Group): Round {
+export function roundOf({ variant }: Device, group: Group): Round {
+  const { outer, k, inner } = group;
   const width = inner % 4 === 0 ? 4 : 1;
+  if (variant !== "subgroup" && k >= WIDE && (outer * inner) / width < PLENTY) return wideRound(group, width);
+  if (inner === 1 && k % 4 === 0) return lineRound(group);
+  const block = k <= 2 * BLOCK ? k : Math.max(BLOCK, Math.ceil(Math.sqrt(k)));
+  const uniforms = cut(k, block, inner / width);
+  const threads = outer * uniforms.blocks * uniforms.inner;
+  return { form: "narrow", constants: { width }, uniforms, grid: { threads } };
+}
+
+const cut = (k: number, block: number, inner: number) => ({ k, block, blocks: Math.ceil(k / block), inner });
+
+function wideRound({ outer, k, inner }: Group, width: Width): Round {
   const columns = inner / width;
-  const cut = (block: number) => ({ k, block, blocks: Math.ceil(k / block), inner: columns });
-  if (variant === "subgroup" || k < WIDE || outer * columns >= PLENTY) {
-    const block = k <= 2 * BLOCK ? k : Math.max(BLOCK, Math.ceil(Math.sqrt(k)));
-    return { wide: false, constants: { width }, uniforms: cut(block) };
-  }
   const across = 2 ** Math.min(6, Math.ceil(Math.log2(columns)));
   const tiles = Math.ceil(columns / across);
   const span = (INVOCATIONS / across) * PER_LANE;
   const whole = k <= 2 * span || outer * tiles * INVOCATIONS >= PLENTY;
-  const uniforms = cut(whole ? k : Math.max(span, Math.ceil(k / span)));
-  return { wide: true, constants: { width, across }, uniforms, groups: [tiles, uniforms.blocks, outer] };
+  const uniforms = cut(k, whole ? k : Math.max(span, Math.ceil(k / span)), columns);
+  return { form: "wide", constants: { width, across }, uniforms, grid: { groups: [tiles, uniforms.blocks, outer] } };
+}
+
+/** Invocations that keep a software adapter busy. */
+const ENOUGH = 1024;
+/** Vectors of a block: those that need not be cut, the least that is worth an invocation, and the most for the rounding error. */
+const SHORT = 256;
+const LEAST = 32;
+const MOST = 1024;
+
+function lineRound({ outer, k }: Group): Round {
+  const vectors = k / 4;
+  const wanted = Math.max(Math.min(ENOUGH / outer, vectors / LEAST), vectors / MOST);
+  // Results in fours are a line again; a block beyond the end is empty.
+  const blocks = vectors <= SHORT || wanted <= 1 ? 1 : 4 * Math.ceil(wanted / 4);
+  const uniforms = { k: vectors, block: Math.ceil(vectors / blocks), blocks, inner: 1 };
+  return { form: "line", constants: { width: 4 }, uniforms, grid: { threads: outer * blocks } };
 }
 
 /** Invocations of a workgroup of the wide form. */
@@ -100,8 +127,9 @@ export function slicesOf(constants: Constants): number {
 }
 
 /**
- * What one invocation walks: the elements `x[base + k * u.inner]` for k in first, first + step, … below end; and `result`,
- * where its block's result belongs. In the wide form a slice may be empty, and a column beyond the last is the last again.
+ * What one invocation walks: the elements (vectors) `x[base + k * u.inner]` for k in first, first + step, … below end; and
+ * `result`, where its block's result belongs. A block of the line form may be empty and so may a slice of the wide form,
+ * where a column beyond the last is the last again.
  */
 export function walk(wide: boolean, constants: Constants): string {
   if (!wide) {
@@ -112,8 +140,8 @@ export function walk(wide: boolean, constants: Constants): string {
   }
   const across = constants["across"] as number;
   return /* wgsl */ `
-      let slice = lane / ${across}u; let wanted = group.x * ${across}u + lane % ${across}u;
+      let outer = group.z; let slice = lane / ${across}u; let wanted = group.x * ${across}u + lane % ${across}u;
       let column = min(wanted, u.inner - 1u);
       let first = group.y * u.block + slice; let end = min((group.y + 1u) * u.block, u.k);
-      let base = group.z * u.k * u.inner + column; let result = (group.z * u.blocks + group.y) * u.inner + column;`;
+      let base = outer * u.k * u.inner + column; let result = (outer * u.blocks + group.y) * u.inner + column;`;
 }

@@ -7,11 +7,10 @@
  */
 import { OptionError } from "../errors.ts";
 import { defineOp, runMap, type MapFunction, type Tensor } from "../tensor/index.ts";
-import { sumOver } from "./reduce.ts";
+import { sumOver, sumTermsOver } from "./reduce.ts";
 import { planReduction, type ReduceOptions } from "./reduction.ts";
 import { reshape } from "./reshape.ts";
 
-const SQUARED: MapFunction = { name: "squaredDeviation", parameters: ["x", "m"], body: "(x - m) * (x - m)" };
 const GRADIENT: MapFunction = {
   name: "variance_derivative",
   parameters: ["x", "m", "dy", "factor"],
@@ -34,8 +33,8 @@ export const variance = defineOp("variance", {
       throw new OptionError({ where, expected: `a correction below the ${count} elements`, got: String(correction) });
     }
     const center = reshape.raw(sumOver(x, reduction, 1 / count), kept);
-    const squares = runMap(SQUARED, [x, center], x.shape, { where, dtype: "f32" });
-    return { output: sumOver(squares, reduction, 1 / divisor), saved: { x, center, divisor } };
+    const output = sumTermsOver("squaredDeviation", x, center, reduction, 1 / divisor);
+    return { output, saved: { x, center, divisor } };
   },
   backward(dy, { x, center, divisor }) {
     const operands = [x, center, reshape.raw(dy, center.shape), x.device.constant(2 / divisor)];

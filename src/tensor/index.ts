@@ -1,7 +1,7 @@
 /** The runtime: devices, tensors, scopes, differentiation and compiled programs. It knows WebGPU and no operation. */
 export { compile, type CompileOptions, type TensorSpec } from "./compile.ts";
 export { Device, type KernelVariant } from "./device.ts";
-export { arrayTypeOf, bytesPerElement, type Dtype, type TypedArray } from "./dtype.ts";
+export { arrayTypeOf, bytesPerElement, type BindingType, type Dtype, type TypedArray } from "./dtype.ts";
 export { BINDING_ALIGNMENT } from "./encode.ts";
 export { defineKernel, type Constants, type Dispatch, type Kernel, type Width } from "./kernel.ts";
 export {
