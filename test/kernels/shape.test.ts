@@ -47,6 +47,22 @@ checkOp(tests, "transpose", {
   gradients: (_, dy, { permutation }) => [reference.transposeGrad(dy, permutation)],
 });
 
+const fours = (...counts: readonly number[]) => fc.constantFrom(...counts.map((count) => 4 * count));
+
+checkOp<generate.TransposeCase>(tests, "transpose in tiles", {
+  ...exact,
+  numRuns: 12,
+  cases: fc.record({
+    shape: fc.tuple(fours(1, 2), fours(1, 3), fours(1, 9)),
+    permutation: fc.constantFrom([0, 2, 1], [1, 2, 0], [2, 0, 1]),
+    seed: generate.seed,
+  }),
+  arguments: one,
+  op: ([x], { permutation }) => transpose(x!, permutation),
+  reference: ([x], { permutation }) => reference.transpose(x!, permutation),
+  gradients: (_, dy, { permutation }) => [reference.transposeGrad(dy, permutation)],
+});
+
 checkOp<Drawn>(tests, "transpose without a permutation reverses the axes", {
   ...exact,
   numRuns: 4,
