@@ -3,58 +3,112 @@
  *
  *   y[o, j, i] = x[o, index[j], i]          dx[o, r, i] = Σ dy[o, j, i] over all j with index[j] = r
  *
- * WGSL has no float atomics, so the gradient gathers in its turn: first each row finds the first j that names it, and each
- * j the next one that names the same row (a chain, made of integers alone and independent of o and i); then every element
- * of dx adds up along the chain of its row, in the order of j.
+ * WGSL has no float atomics, so the gradient gathers in its turn: all j are sorted by the row that they name, by merging
+ * runs of 1, 2, 4, … An element's place is its place in its own run plus the number of elements of the neighbouring run that
+ * come before it, which a binary search finds. Of equal rows the smaller j comes first, so dx adds up in the order of j.
  */
 import { DtypeError, OptionError } from "../errors.ts";
-import { defineKernel, defineOp, normaliseAxes, run, sizeOf, Tensor, type Shape } from "../tensor/index.ts";
+import { defineKernel, defineOp, normaliseAxes, run, sizeOf, Tensor, type Shape, type Width } from "../tensor/index.ts";
 
-const uniforms = { n: "u32", extent: "u32", inner: "u32" } as const;
+/** Slices picked, and slices there are. */
+const uniforms = { n: "u32", extent: "u32" } as const;
+
+/** A slice's elements (in fours), and the invocations that share it. */
+const sliceUniforms = { ...uniforms, inner: "u32", parts: "u32" } as const;
+
+/** Elements (in fours) that an invocation takes: where a slice lies is found once for all of them. */
+const SHARE = 8;
 
 const forward = defineKernel({
   name: "gather",
-  uniforms,
+  uniforms: sliceUniforms,
   inputs: { x: "f32v", index: "u32" },
   outputs: { y: "realv" },
   wgsl: /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per output element (of four)
-      let row = i / u.inner; let o = row / u.n;
-      let r = min(index[row - o * u.n], u.extent - 1u);
-      store_y(i, x[(o * u.extent + r) * u.inner + i - row * u.inner]);
+    fn run(i: u32) {                                       // one thread per (outer, index, part of the slice)
+      let slice = i / u.parts; let o = slice / u.n;
+      let r = o * u.extent + min(index[slice - o * u.n], u.extent - 1u);
+      for (var at = i - slice * u.parts; at < u.inner; at += u.parts) { store_y(slice * u.inner + at, x[r * u.inner + at]); }
     }`,
 });
 
-/** Nodes 0 … extent − 1 are rows, the others indices; a node's link is the next j of its row, or n at the end. */
-const chain = defineKernel({
-  name: "gather.chain",
-  uniforms,
-  inputs: { index: "u32" },
-  outputs: { link: "u32" },
-  wgsl: /* wgsl */ `
-    fn run(node: u32) {                                    // one thread per row, and per index
-      var j = 0u; var r = node;
-      if (node >= u.extent) { j = node - u.extent; r = min(index[j], u.extent - 1u); j++; }
-      for (; j < u.n; j++) { if (min(index[j], u.extent - 1u) == r) { break; } }
-      store_link(node, j);
+/** The first of the elements low … high − 1, sorted by row, whose row is not below `wanted`; `high` if there is none. */
+const FIRST_NOT_BELOW = /* wgsl */ `
+    fn firstNotBelow(wanted: u32, first: u32, last: u32) -> u32 {
+      var low = first; var high = last;
+      while (low < high) {
+        let middle = (low + high) / 2u;
+        if (rowAt(middle) < wanted) { low = middle + 1u; } else { high = middle; }
+      }
+      return low;
+    }`;
+
+/** Merges neighbouring runs of `length` elements, a power of two. The first round reads the indices, and counts the places. */
+const merge = defineKernel({
+  name: "gather.merge",
+  uniforms: { ...uniforms, length: "u32" },
+  inputs: { row: "u32", place: "u32" },
+  outputs: { sortedRow: "u32", sortedPlace: "u32" },
+  wgsl: ({ first }) => /* wgsl */ `
+    fn rowAt(i: u32) -> u32 { return ${first === true ? "min(row[i], u.extent - 1u)" : "row[i]"}; }
+    ${FIRST_NOT_BELOW}
+    fn run(i: u32) {                                       // one thread per element
+      let left = i & ~(2u * u.length - 1u); let right = min(left + u.length, u.n);
+      let own = rowAt(i);
+      var to = i;
+      if (i < right) { to += firstNotBelow(own, right, min(right + u.length, u.n)) - right; }
+      else { to += firstNotBelow(own + 1u, left, right) - right; }
+      store_sortedRow(to, own);
+      store_sortedPlace(to, ${first === true ? "i" : "place[i]"});
     }`,
+});
+
+const startKernel = defineKernel({
+  name: "gather.start",
+  uniforms,
+  inputs: { row: "u32" },
+  outputs: { start: "u32" },
+  wgsl: /* wgsl */ `
+    fn rowAt(i: u32) -> u32 { return row[i]; }
+    ${FIRST_NOT_BELOW}
+    fn run(r: u32) { store_start(r, firstNotBelow(r, 0u, u.n)); }  // one thread per row, and one for the end`,
 });
 
 const backward = defineKernel({
   name: "gather.grad",
-  uniforms,
-  inputs: { dy: "f32v", link: "u32" },
+  uniforms: sliceUniforms,
+  inputs: { dy: "f32v", start: "u32", place: "u32" },
   outputs: { dx: "realv" },
   wgsl: /* wgsl */ `
-    fn run(i: u32) {                                       // one thread per input element (of four)
-      let row = i / u.inner; let o = row / u.extent; let column = i - row * u.inner;
-      var sum = f32v();
-      for (var j = link[row - o * u.extent]; j < u.n; j = link[u.extent + j]) {
-        sum += dy[(o * u.n + j) * u.inner + column];
+    fn run(i: u32) {                                       // one thread per (outer, row, part of the slice)
+      let row = i / u.parts; let o = row / u.extent; let r = row - o * u.extent;
+      let first = start[r]; let end = start[r + 1u];
+      for (var at = i - row * u.parts; at < u.inner; at += u.parts) {
+        var sum = f32v();
+        for (var k = first; k < end; k++) { sum += dy[(o * u.n + place[k]) * u.inner + at]; }
+        store_dx(row * u.inner + at, sum);
       }
-      store_dx(i, sum);
     }`,
 });
+
+type Sizes = Readonly<Record<keyof typeof sliceUniforms, number>>;
+
+/** Invocations for a result of this shape. */
+const optionsFor = (shape: Shape, { inner, parts }: Sizes, width: Width) => ({
+  constants: { width },
+  threads: (sizeOf(shape) / (inner * width)) * parts,
+});
+
+/** Where each row's elements start, `[extent + 1]`, among the places of all elements, sorted by row. */
+function sortByRow(index: Tensor, { n, extent }: Sizes): { start: Tensor; place: Tensor } {
+  let [row, place] = [index, index];
+  for (let length = 1; length === 1 || length < n; length *= 2) {
+    const outputs = { sortedRow: [n], sortedPlace: [n] };
+    const merged = run(merge, { row, place }, outputs, { n, extent, length }, { constants: { first: length === 1 } });
+    [row, place] = [merged.sortedRow, merged.sortedPlace];
+  }
+  return { place, start: run(startKernel, { row }, { start: [extent + 1] }, { n, extent }).start };
+}
 
 /** Indices as a tensor; plain numbers are checked while the CPU still sees them. */
 function indexTensor({ device }: Tensor, indices: Tensor | readonly number[], extent: number): Tensor {
@@ -78,15 +132,16 @@ export const gather = defineOp("gather", {
     const [along] = normaliseAxes("gather", [axis], x.shape.length) as [number];
     const extent = x.shape[along]!;
     const index = indexTensor(x, indices, extent);
-    const inner = sizeOf(x.shape.slice(along + 1));
-    const width = inner % 4 === 0 ? 4 : 1;
-    const sizes = { n: index.size, extent, inner: inner / width };
+    const size = sizeOf(x.shape.slice(along + 1));
+    const width: Width = size % 4 === 0 ? 4 : 1;
+    const inner = size / width;
+    const sizes = { n: index.size, extent, inner, parts: Math.ceil(inner / SHARE) };
     const outShape: Shape = [...x.shape.slice(0, along), ...index.shape, ...x.shape.slice(along + 1)];
-    const { y } = run(forward, { x, index }, { y: outShape }, sizes, { constants: { width } });
+    const { y } = run(forward, { x, index }, { y: outShape }, sizes, optionsFor(outShape, sizes, width));
     return { output: y, saved: { index, sizes, width, shape: x.shape } };
   },
   backward(dy, { index, sizes, width, shape }) {
-    const { link } = run(chain, { index }, { link: [sizes.extent + sizes.n] }, sizes);
-    return [run(backward, { dy, link }, { dx: shape }, sizes, { constants: { width } }).dx, null];
+    const inputs = { dy, ...sortByRow(index, sizes) };
+    return [run(backward, inputs, { dx: shape }, sizes, optionsFor(shape, sizes, width)).dx, null];
   },
 });

@@ -19,7 +19,7 @@ const gatherCases = generate.axisCase({ maxSize: 800 }).chain(({ shape, axis, se
   fc.record<Gathered>({
     shape: fc.constant(shape),
     axis: fc.constant(axis),
-    count: fc.constantFrom(1, 2, 5, 17, 40),
+    count: fc.constantFrom(1, 2, 5, 17, 40, 150),
     seed: fc.constant(seed),
   }),
 );
