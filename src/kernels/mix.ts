@@ -15,6 +15,7 @@ import { DtypeError, OptionError, ShapeError } from "../errors.ts";
 import { defineKernel, defineOp, formatShape, run, seedKey, type Tensor } from "../tensor/index.ts";
 import { COS_SIN } from "./augmentation.ts";
 import type { RandomKey } from "./dropout.ts";
+import { cutIntoStrips, STRIP, stripUniforms } from "./strips.ts";
 
 export interface MixOptions {
   /** `mixup` blends two images, `cutmix` pastes a rectangle of one into the other. */
@@ -96,29 +97,41 @@ const blendKernel = defineKernel({
 
 const pasteKernel = defineKernel({
   name: "cutmix",
-  uniforms: { image: "u32", rows: "u32", w: "u32", c: "u32" },
-  inputs: { x: "f32", rectangle: "f32" },
-  outputs: { y: "real" },
-  wgsl: /* wgsl */ `
-    fn run(i: u32) {
-      let b = i / u.image;
-      let pixel = (i - b * u.image) / u.c; let row = pixel / u.w;
-      let here = vec2f(f32(row), f32(pixel - row * u.w));
-      let inside = all(here >= vec2f(rectangle[b * 4u], rectangle[b * 4u + 1u]))
-                && all(here < vec2f(rectangle[b * 4u + 2u], rectangle[b * 4u + 3u]));
-      let other = select(i + u.image, i - b * u.image, b + 1u == u.rows);
-      store_y(i, x[select(i, other, inside)]);
+  uniforms: { ...stripUniforms, rows: "u32", depth: "u32" },
+  inputs: { x: "f32v", rectangle: "f32" },
+  outputs: { y: "realv" },
+  wgsl: ({ width }) => /* wgsl */ `
+    fn run(i: u32) {                                       // one thread per (image, strip of its rows, place in a row (in fours))
+      ${STRIP}
+      let top = rectangle[4u * line]; let left = u32(rectangle[4u * line + 1u]) * u.depth;
+      let bottom = rectangle[4u * line + 2u]; let right = u32(rectangle[4u * line + 3u]) * u.depth;
+      let place = ${width === 4 ? "4u * channel + vec4u(0u, 1u, 2u, 3u)" : "channel"};
+      let inside = (place >= u32v(left)) & (place < u32v(right));
+      let next = select(line + 1u, 0u, line + 1u == u.rows);
+      for (var row = begin; row < end; row++) {
+        var value = x[(line * u.columns + row) * c + channel];
+        if (f32(row) >= top && f32(row) < bottom && any(inside)) {
+          value = select(value, x[(next * u.columns + row) * c + channel], inside);
+        }
+        store_y((line * u.columns + row) * c + channel, value);
+      }
     }`,
 });
+
+function paste(x: Tensor, rectangle: Tensor): Tensor {
+  const [rows = 0, h = 1, w = 1, depth = 1] = x.shape;
+  const width = (w * depth) % 4 === 0 ? 4 : 1;
+  const { sizes, threads } = cutIntoStrips(x.device, rows, h, (w * depth) / width);
+  const options = { constants: { width }, threads };
+  return run(pasteKernel, { x, rectangle }, { y: x.shape }, { ...sizes, rows, depth }, options).y;
+}
 
 /** Images `[rows, height, width, channels]`, each mixed with the next one. They are data: no gradient passes. */
 export const mixImages = defineOp("mixImages", {
   forward(x: Tensor, { mode, share, rectangle }: Mixing) {
-    const [rows = 0, , w = 1, c = 1] = imagesOf("mixImages", x).shape;
+    const [rows = 0] = imagesOf("mixImages", x).shape;
+    if (mode === "cutmix") return { output: paste(x, rectangle), saved: null };
     const image = x.size / rows;
-    if (mode === "cutmix") {
-      return { output: run(pasteKernel, { x, rectangle }, { y: x.shape }, { image, rows, w, c }).y, saved: null };
-    }
     const width = image % 4 === 0 ? 4 : 1;
     const sizes = { image: image / width, rows };
     return { output: run(blendKernel, { x, share }, { y: x.shape }, sizes, { constants: { width } }).y, saved: null };
