@@ -32,7 +32,7 @@ export async function takeOver(
   const reports = frozen.map((selection) => freeze(model, selection));
   const learnable = reports.at(-1)!.learnable;
   const layers = new Set(reports.flatMap((report) => report.layers)).size;
-  const text = `${layers} layers; ${count(learnable)} of ${count(model.size)} parameters learn`;
+  const text = `${layers} ${layers === 1 ? "layer" : "layers"}; ${count(learnable)} of ${count(model.size)} parameters learn`;
   terminal.say(...labelled(terminal.bold("Frozen"), text, terminal.width), "");
 }
 
@@ -90,8 +90,9 @@ export async function learnerOf(
   }
   const { base, head } = splitFrozen(model);
   const cache = joinPath(cacheDirectory(), "features");
+  const { allowUntrainedFrozen = false } = fit;
   const of = (images: ImageDataset): Promise<Features> =>
-    featuresOf(base, images, { cache, signal, onProgress: progressOf(images, terminal) });
+    featuresOf(base, images, { cache, allowUntrainedFrozen, signal, onProgress: progressOf(images, terminal) });
   const made = { training: await of(training), validation: validation && (await of(validation)), test: await of(test) };
   const all = [made.training, ...(made.validation ? [made.validation] : []), made.test];
   const features: FeaturesCost = {

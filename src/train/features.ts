@@ -19,7 +19,7 @@ import { encodeSafetensors, floatsOf, parseSafetensors, type StoredTensor } from
 import { batchSource } from "./batchSource.ts";
 import { digestOf, sha256 } from "./digest.ts";
 import { checkBatchSize, INFERENCE } from "./evaluate.ts";
-import type { FitOptions } from "./fit.ts";
+import { checkFrozen, type FitOptions } from "./fit.ts";
 import { lookOf } from "./residentDataset.ts";
 
 export interface FeaturesOptions {
@@ -27,6 +27,8 @@ export interface FeaturesOptions {
   readonly batchSize?: number;
   /** Folder in which they are kept for later runs. Default: none, they are computed. */
   readonly cache?: string | URL | null;
+  /** Whether layers may be frozen that were neither loaded nor trained, as in `fit`. Default: false. */
+  readonly allowUntrainedFrozen?: boolean;
   /** Ends the work after the current batch; nothing is kept. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, count: number) => void;
@@ -54,10 +56,11 @@ const DEFAULT_BATCH = 64;
 /**
  * Runs images through layers in inference mode.
  * @param base ends in features of any shape: a part of a model, as `splitFrozen` gives it, or a whole one.
- * @throws the reason of `signal` when it is aborted.
+ * @throws {OptionError} where frozen layers know nothing. @throws the reason of `signal` when it is aborted.
  */
 export async function featuresOf(base: Model, images: ImageDataset, options: FeaturesOptions = {}): Promise<Features> {
-  const { cache = null } = options;
+  const { cache = null, allowUntrainedFrozen = false } = options;
+  if (!allowUntrainedFrozen) checkFrozen("featuresOf", base);
   if (cache === null) return { ...(await compute(base, images, options)), found: false, file: null, fault: null };
   const key = await keyOf(base, images);
   const file = joinPath(cache, `${key.slice(0, 32)}.safetensors`);

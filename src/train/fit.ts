@@ -99,7 +99,7 @@ function settle(model: Model, dataset: DataSource, options: FitOptions, metrics:
   if (!Number.isInteger(accumulate) || accumulate < 1) {
     throw new OptionError({ where: "fit", expected: "accumulate: at least one batch", got: String(accumulate) });
   }
-  if (!options.resume && !options.allowUntrainedFrozen) checkFrozen(model);
+  if (!options.resume && !options.allowUntrainedFrozen) checkFrozen("fit", model);
   const { validation: judges = null } = options;
   if (metrics.length > 0 && judges === null) {
     const advice = "say validation: 0.1, or give a data set";
@@ -151,11 +151,11 @@ function settle(model: Model, dataset: DataSource, options: FitOptions, metrics:
 }
 
 /** Frozen layers that know nothing make noise of their input for good. A checkpoint brings the values of all layers. */
-function checkFrozen({ parameters }: Model): void {
+export function checkFrozen(where: string, { parameters }: Model): void {
   const untrained = parameters.filter(({ frozen, untrained: isNew }) => frozen && isNew);
   if (untrained.length === 0) return;
   throw new OptionError({
-    where: "fit",
+    where,
     expected: "frozen layers that were loaded or trained before",
     got: `${untrained.length} frozen parameters with initial values: ${untrained[0]!.name}${untrained.length > 1 ? ", …" : ""}`,
     advice: "call loadWeights first, unfreeze them, or say allowUntrainedFrozen: true",

@@ -27,15 +27,20 @@ const cache = mkdtempSync(join(tmpdir(), "trama-features-"));
 tests.after(() => rmSync(cache, { recursive: true }));
 tests.before.each(() => readdirSync(cache).forEach((name) => rmSync(join(cache, name))));
 
-/** Frozen convolutions with a batch norm, and a head with a dropout. Every call gives the same values. */
+/** Frozen convolutions with a batch norm, which count as loaded, and a head with a dropout: always the same values. */
 function make(): Model {
   const unit = [conv2d(8, 3, { stride: 2, activation: "relu" }), batchNorm(), conv2d(6, 3, { activation: "relu" })];
   const base = sequential([...unit, globalAveragePool2d()], { name: "base" });
   const head = sequential([flatten(), dense(16, { activation: "relu" }), dropout(0.3), dense(10)], { name: "head" });
   const options = { input: [12, 12, 3], seed: 8, normalisation: { mean: 70, std: 90 } };
   const model = build(device, sequential([base, head]), options);
-  freeze(model, "base/");
+  freezeBase(model);
   return model;
+}
+
+function freezeBase(model: Model): void {
+  freeze(model, "base/");
+  for (const parameter of model.parameters) parameter.untrained &&= !parameter.frozen;
 }
 
 const baseOf = (model = make()): Model => splitFrozen(model).base;
@@ -59,7 +64,7 @@ tests("are what the layers make, whatever the batch size", async () => {
 tests("a head trained on them is the model trained on the images, to the bit", async () => {
   const options = { epochs: 3, batchSize: 16, optimizer: adam({ learningRate: 0.01 }), seed: 4 };
   const model = make();
-  const result = await fit(model, images, { ...options, validation: others, allowUntrainedFrozen: true });
+  const result = await fit(model, images, { ...options, validation: others });
   const split = make();
   const { base, head } = splitFrozen(split);
   const [made, held] = [await featuresOf(base, images), await featuresOf(base, others)];
@@ -87,7 +92,7 @@ tests("are found again, and computed again where anything that makes them is dif
   const larger = build(device, make().architecture, { input: [13, 13, 3], seed: 8, normalisation: { mean: 70, std: 90 } });
   const brighter = build(device, make().architecture, { input: [12, 12, 3], seed: 8, normalisation: { mean: 60, std: 90 } });
   const nearest = build(device, make().architecture, { input: [12, 12, 3], seed: 8, normalisation: { mean: 70, std: 90 }, resize: { mode: "nearest" } });
-  for (const other of [larger, brighter, nearest]) freeze(other, "base/");
+  for (const other of [larger, brighter, nearest]) freezeBase(other);
   const cases: readonly (readonly [Model, ImageDataset])[] = [
     [changed, images],
     [larger, images],
@@ -160,6 +165,18 @@ tests("that cannot be kept are used all the same, and it is said", async () => {
   const { data, file, fault } = await featuresOf(baseOf(), images, { cache: join(blocked, "below") });
   assert.equal([data.count, file], [50, null]);
   assert.match(fault!, /below/);
+});
+
+tests("of frozen layers that know nothing are refused, unless they are meant", async () => {
+  const model = make();
+  for (const parameter of model.parameters) parameter.untrained = true;
+  const [base, options] = [baseOf(model), { allowUntrainedFrozen: true }];
+  const refused = await featuresOf(base, images).then(
+    () => "",
+    (error: Error) => error.message,
+  );
+  assert.match(refused, /^featuresOf: expected frozen layers that were loaded or trained before, got 8 frozen/);
+  assert.is((await featuresOf(base, images, options)).data.count, 50);
 });
 
 tests("report how far they are, and end when told to, leaving nothing", async () => {
