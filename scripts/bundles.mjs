@@ -59,12 +59,12 @@ export function bundleForBrowsers(entry, options = {}) {
 const minifyShaders = {
   name: "minify-shaders",
   setup({ onLoad }) {
-    onLoad({ filter: /[/\\]src[/\\](kernels|tensor)[/\\].*\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /[/\\]src[/\\](kernels|tensor|nn)[/\\].*\.ts$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
       const lines = source.split("\n").map((line) => line.replace(/(^|\s)\/\/ [^`]*$/, "").trim());
       const text = lines.filter((line) => line !== "").join("\n");
       // To declare a kernel or an operation does nothing else: what nobody uses may go.
-      return { contents: text.replace(/= (define\w*)\(/g, "= /* @__PURE__ */ $1("), loader: "ts" };
+      return { contents: text.replace(/= (define\w*(?:<\w+>)?)\(/g, "= /* @__PURE__ */ $1("), loader: "ts" };
     });
   },
 };
