@@ -29,13 +29,7 @@ export {
   type Predictions,
   type PredictOptions,
 } from "./evaluate.ts";
-export {
-  featuresDoubt,
-  featuresOf,
-  type Features,
-  type FeatureSettings,
-  type FeaturesOptions,
-} from "./features.ts";
+export { featuresDoubt, featuresOf, type Features, type FeatureSettings, type FeaturesOptions } from "./features.ts";
 export { fit, type FitOptions } from "./fit.ts";
 export {
   baselineDoubt,

@@ -26,7 +26,7 @@ async function trainInPage(): Promise<Result> {
   try {
     const page = await browser.newPage();
     await page.goto(`${origin}/examples/browser/index.html`);
-    await page.waitForSelector("body[data-result], body[data-error]", { timeout: 120_000, state: "attached" });
+    await page.waitForSelector("body[data-result], body[data-error]", { timeout: 300_000, state: "attached" });
     const { result, error } = await page.evaluate(() => {
       const { dataset } = document.body;
       return { result: dataset["result"], error: dataset["error"] };
