@@ -11,7 +11,7 @@ import {
   type BatchPlace,
 } from "../kernels/index.ts";
 import type { CallContext, Model } from "../nn/index.ts";
-import { compile, holding, sizeOf, type Program, type Shape, type Tensor } from "../tensor/index.ts";
+import { bytesPerElement, compile, holding, sizeOf, type Program, type Shape, type Tensor } from "../tensor/index.ts";
 import { batchSource, type BatchInput, type BatchSource } from "./batchSource.ts";
 import { metricsFrom, scoresOf, type MetricChoice } from "./chosenMetrics.ts";
 import { isStream, type DataSource } from "./dataSource.ts";
@@ -29,7 +29,7 @@ export interface Evaluation {
 }
 
 export interface BatchOptions {
-  /** Samples a batch. Default: 256. */
+  /** Samples a batch. Default: 256, or as many as the adapter can hold of the model's largest layer. */
   readonly batchSize?: number;
 }
 
@@ -38,7 +38,14 @@ export interface EvaluateOptions extends BatchOptions {
   readonly metrics?: readonly MetricChoice[];
 }
 
-const DEFAULT_BATCH = 256;
+const MOST_SAMPLES = 256;
+
+/** Samples a batch where nobody says. What a layer makes of them must fit into one binding. */
+function defaultBatch({ device, input, summaries }: Model): number {
+  const largest = Math.max(...[input, ...summaries.map(({ output }) => output)].map(sizeOf));
+  const fitting = device.gpu.limits.maxStorageBufferBindingSize / (largest * bytesPerElement("f32"));
+  return Math.max(1, Math.min(MOST_SAMPLES, Math.floor(fitting)));
+}
 
 /** Layers outside of training draw no random numbers. */
 export const INFERENCE: CallContext = {
@@ -167,7 +174,7 @@ export class Evaluator {
     data: DataSource,
     hold: Hold,
     metrics: readonly Metric[],
-    batchSize = DEFAULT_BATCH,
+    batchSize = defaultBatch(model),
   ): Promise<Evaluator> {
     const { device, output } = model;
     const totals = hold(device.zeros([3]));
@@ -205,7 +212,7 @@ export function asEvaluation(totals: ArrayLike<number>): Evaluation {
 export async function evaluate(model: Model, dataset: DataSource, options: EvaluateOptions = {}): Promise<Evaluation> {
   checkDataset("evaluate", model, dataset);
   const metrics = await metricsFrom("evaluate, metrics", options.metrics);
-  const batchSize = checkBatchSize("evaluate", options.batchSize ?? DEFAULT_BATCH);
+  const batchSize = checkBatchSize("evaluate", options.batchSize ?? defaultBatch(model));
   return holding(async (hold) => {
     const evaluator = await Evaluator.compile(model, dataset, hold, metrics, batchSize);
     try {
@@ -240,7 +247,7 @@ export async function predict(
 ): Promise<Predictions> {
   const { device } = model;
   const samples = samplesOf(model, inputs, options);
-  const batchSize = checkBatchSize("predict", options.batchSize ?? DEFAULT_BATCH);
+  const batchSize = checkBatchSize("predict", options.batchSize ?? defaultBatch(model));
   const classes = model.output[0]!;
   const probabilities = await holding(async (hold) => {
     const results = hold(device.zeros([samples.count, classes]));

@@ -53,6 +53,15 @@ test("one batch is learnt by heart", async () => {
   assert.is((await evaluate(model, batch)).accuracy, 1);
 });
 
+test("evaluation and prediction take as many samples at a time as a binding can hold", async () => {
+  const layers = sequential([conv2d(256, 1), maxPool2d(28), flatten(), dense(10)]);
+  const model = build(device, layers, { input: [28, 28, 1] }); // 200 samples make 161 MB of the first layer, lavapipe holds 134
+  const { count, loss } = await evaluate(model, others);
+  assert.is(count, others.count);
+  assert.ok(Math.abs(loss - (await evaluate(model, others, { batchSize: 50 })).loss) < 1e-5);
+  assert.is((await predict(model, others.images)).classes.length, others.count);
+});
+
 test("two runs with one seed give the same bits, another seed gives others", async () => {
   const run = async (seed: number) => {
     const model = convolutional(device);
