@@ -86,7 +86,7 @@ function encodeNode({ operator, name, inputs, output, attributes }: Node): Encod
 }
 
 /** The value of an `AttributeProto`, and its `AttributeType`. */
-function encodeAttribute(value: Attribute): Encoded[] {
+export function encodeAttribute(value: Attribute): Encoded[] {
   if (typeof value === "number") return [integer(3, value), integer(20, 2)];
   if (typeof value === "string") return [text(4, value), integer(20, 3)];
   if ("float" in value) return [float(2, value.float), integer(20, 1)];

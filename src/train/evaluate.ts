@@ -40,11 +40,11 @@ export interface EvaluateOptions extends BatchOptions {
 
 const MOST_SAMPLES = 256;
 
-/** Samples a batch where nobody says. What a layer makes of them must fit into one binding. */
-function defaultBatch({ device, input, summaries }: Model): number {
+/** Samples a batch where nobody says, at most `most`. What a layer makes of them must fit into one binding. */
+export function defaultBatch({ device, input, summaries }: Model, most = MOST_SAMPLES): number {
   const largest = Math.max(...[input, ...summaries.map(({ output }) => output)].map(sizeOf));
   const fitting = device.gpu.limits.maxStorageBufferBindingSize / (largest * bytesPerElement("f32"));
-  return Math.max(1, Math.min(MOST_SAMPLES, Math.floor(fitting)));
+  return Math.max(1, Math.min(most, Math.floor(fitting)));
 }
 
 /** Layers outside of training draw no random numbers. */

@@ -18,12 +18,12 @@ import { compile, holding, sizeOf } from "../tensor/index.ts";
 import { encodeSafetensors, floatsOf, parseSafetensors, type StoredTensor } from "../weights/index.ts";
 import { batchSource } from "./batchSource.ts";
 import { digestOf, sha256 } from "./digest.ts";
-import { checkBatchSize, INFERENCE } from "./evaluate.ts";
+import { checkBatchSize, defaultBatch, INFERENCE } from "./evaluate.ts";
 import { checkFrozen, type FitOptions } from "./fit.ts";
 import { lookOf } from "./residentDataset.ts";
 
 export interface FeaturesOptions {
-  /** Images a batch. Default: 64. */
+  /** Images a batch. Default: 64, or as many as the adapter can hold of the largest layer's values. */
   readonly batchSize?: number;
   /** Folder in which they are kept for later runs. Default: none, they are computed. */
   readonly cache?: string | URL | null;
@@ -51,7 +51,7 @@ export interface Features {
 const FORMAT = 1;
 const RECORD_KEY = "trama-features";
 const HASH_KEY = "sha256";
-const DEFAULT_BATCH = 64;
+const MOST_IMAGES = 64;
 
 /**
  * Runs images through layers in inference mode.
@@ -76,7 +76,7 @@ type Computed = Pick<Features, "data" | "seconds">;
 
 /** Batch by batch, one ahead of the one that is read. */
 async function compute(base: Model, images: ImageDataset, options: FeaturesOptions): Promise<Computed> {
-  const { signal, onProgress, batchSize = DEFAULT_BATCH } = options;
+  const { signal, onProgress, batchSize = defaultBatch(base, MOST_IMAGES) } = options;
   const { device, output } = base;
   const { count } = images;
   const size = sizeOf(output);
