@@ -10,7 +10,7 @@ process.chdir(join(import.meta.dirname, ".."));
 
 /** Kilobytes of 1024 bytes: what is aimed at, and what a change may not go beyond without a word. */
 const aim = 60;
-const limit = 64;
+const limit = 65;
 /** What is loaded when it is asked for does not count. */
 const budget = { write: false, external: ["*/metrics/named.ts"] };
 

@@ -106,6 +106,7 @@ const slidingKernel = defineKernel({
   uniforms,
   inputs: { x: "f32v", w: "f32v", bias: "f32v" },
   outputs: { y: "realv" },
+  row: ({ c }) => c,
   wgsl: (constants) => {
     const source = asSource(constants);
     const [rows, columns] = slides(source);
@@ -114,7 +115,7 @@ const slidingKernel = defineKernel({
       let e = unravel(i, u.down, u.across, u.c);
       let channel = e.w / ${source.multiplier}u; let first = e.z * u.turns; let turns = u.turns; let origin = u.originX;
       ${each(source.kh * source.kw, (tap) => `let w${tap} = w[${tap}u * u.c + e.w];`)}
-      let begin = ${source.biased ? "bias[e.w]" : "f32v()"};
+      let begin = ${source.biased ? "bias[e.w]" : "f32v()"}; let held = hold(e.w);
       ${windowRows(rows)}
       ${overTiles(rows, columns, {
         load,
@@ -122,7 +123,7 @@ const slidingKernel = defineKernel({
         { ${resultPlace(rows, columns, i, j)}
           var sum = begin;
           ${products.map(({ place, tap: [r, q] }) => `sum += ${place} * w${r * source.kw + q};`).join(" ")}
-          if (inside) { store_y(at, sum); } }`,
+          if (inside) { store_y(at, sum, held); } }`,
       })}
     }`;
   },

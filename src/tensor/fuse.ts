@@ -7,7 +7,7 @@ import { isInternal, readsOf, writesOf } from "./graph.ts";
 import { computeType, isFloat, isLaneVector } from "./dtype.ts";
 import { widthOf, type Dispatch } from "./kernel.ts";
 import { chain, readsInFours, type Operand } from "./map.ts";
-import { COPY, mapKernel, mapWidth } from "./run.ts";
+import { COPY, layoutOfMap, mapKernel } from "./run.ts";
 import type { Storage, Tensor } from "./tensor.ts";
 
 /** Longest chain in one kernel: beyond, registers cost more than memory traffic saves. */
@@ -112,12 +112,12 @@ function isCopy({ epilogue: { steps, operands } }: Dispatch): boolean {
   return steps.length === 1 && operands.length === 1 && steps[0]!.call === COPY;
 }
 
-/** A map takes the width that its operands allow; any other kernel keeps its own, and the operands must suit it. */
+/** A map takes the layout that its operands allow; any other kernel keeps its own, and the operands must suit it. */
 function fitWidth(fused: Dispatch): Dispatch | null {
   if (fused.kernel === mapKernel) {
-    const size = fused.outputs[0]!.size;
-    const width = mapWidth(fused.epilogue, size);
-    return { ...fused, constants: { ...fused.constants, width }, extent: size / width };
+    const { size, device } = fused.outputs[0]!;
+    const { threads, ...layout } = layoutOfMap(fused.epilogue, size, device);
+    return { ...fused, ...layout, extent: threads };
   }
   const suits = (operand: Operand) => widthOf(fused.constants) === 1 || readsInFours(operand);
   return fused.epilogue.operands.every(suits) ? fused : null;

@@ -33,6 +33,12 @@ export interface Kernel<I extends string = string, O extends string = string, U 
   readonly wgsl: (constants: Constants) => string;
   /** WGSL extensions that the source enables. */
   readonly enable: readonly string[];
+  /**
+   * Vectors in a row of the first output, where the source knows its column: then it says `hold(column)` once for all the
+   * rows that it stores there, and `store_NAME(index, value, held)`. What the epilogue reads for every row alike, such as
+   * a bias, is read by `hold`. Null: stores read for themselves.
+   */
+  readonly row: ((uniforms: Readonly<Record<U, number>>, width: Width) => number) | null;
   /** Arithmetic of one dispatch, for reports; bytes need no formula, the bindings tell them. */
   readonly flops: (threads: number, uniforms: Readonly<Record<U, number>>, constants: Constants) => number;
 }
@@ -48,6 +54,7 @@ export interface KernelDeclaration<I extends string, O extends string, U extends
   readonly workgroup?: number | ((constants: Constants) => number);
   readonly wgsl: string | ((constants: Constants) => string);
   readonly enable?: readonly string[];
+  readonly row?: (uniforms: Readonly<Record<U, number>>, width: Width) => number;
   readonly flops?: (threads: number, uniforms: Readonly<Record<U, number>>, constants: Constants) => number;
 }
 
@@ -66,6 +73,7 @@ export function defineKernel<I extends string = never, O extends string = never,
     workgroup: typeof workgroup === "number" ? () => workgroup : workgroup,
     wgsl: typeof wgsl === "string" ? () => wgsl : wgsl,
     enable: declaration.enable ?? [],
+    row: declaration.row ?? null,
     flops: declaration.flops ?? (() => 0),
   };
 }

@@ -103,13 +103,55 @@ function threadsFor(output: Tensor | undefined, width: Width, where: string): nu
   throw new ShapeError({ where, expected: `a multiple of ${width} elements`, got: formatShape(output.shape) });
 }
 
-/** The kernel of all element-wise work: the value comes from its epilogue. */
+/**
+ * The kernel of all element-wise work: the value comes from its epilogue. An invocation takes one vector, or, `inRows`, one
+ * column of a block of rows.
+ */
 export const mapKernel = defineKernel({
   name: "map",
   outputs: { y: "realv" },
-  wgsl: `fn run(i: u32) { store_y(i, f32v()); }`,
-  flops: (threads) => threads,
+  uniforms: { row: "u32", block: "u32", vectors: "u32" },
+  row: (u) => u.row,
+  wgsl: ({ inRows }) =>
+    inRows
+      ? /* wgsl */ `
+    fn run(i: u32) {
+      let column = i % u.row; let held = hold(column);
+      let start = i / u.row * u.block * u.row + column;
+      let end = min(start + u.block * u.row, u.vectors);
+      for (var at = start; at < end; at += u.row) { store_y(at, f32v(), held); }
+    }`
+      : `fn run(i: u32) { store_y(i, f32v(), hold(0u)); }`,
+  flops: (_, u) => u.vectors,
 });
+
+/** How a map is laid out over its result. */
+export interface MapLayout {
+  readonly constants: Constants;
+  readonly uniforms: { readonly row: number; readonly block: number; readonly vectors: number };
+  readonly threads: number;
+}
+
+/** Rows that an invocation of a software adapter takes at most, and how many invocations keep its cores busy. */
+const MOST_ROWS = 32;
+const PLENTY = 2048;
+
+/**
+ * Four lanes where every operand can be read in fours. On software adapters, where a load costs as much as 25 multiply-adds,
+ * what cycles along rows is read once for a block of them.
+ */
+export function layoutOfMap(program: MapProgram, size: number, { isSoftware }: Device): MapLayout {
+  const width = mapWidth(program, size);
+  const vectors = size / width;
+  const cycle = isSoftware ? program.operands.find(({ access }) => access === "cycle") : undefined;
+  const row = cycle ? cycle.sizes[0]! / width : vectors;
+  const block = Math.min(MOST_ROWS, Math.floor(vectors / Math.max(PLENTY, row)));
+  if (!cycle || block < 2) {
+    return { constants: { width }, uniforms: { row: vectors, block: 1, vectors }, threads: vectors };
+  }
+  const threads = Math.ceil(vectors / row / block) * row;
+  return { constants: { width, inRows: true }, uniforms: { row, block, vectors }, threads };
+}
 
 export interface MapOptions {
   /** Where the result goes; default: into memory of its own. */
@@ -133,13 +175,12 @@ export function runMapOn(
   shape: Shape,
   { into, ...options }: MapOptions = {},
 ): Tensor {
-  const width = mapWidth({ steps: [], operands }, sizeOf(shape));
   const epilogue = { steps: [{ call, arguments: operands.map((_, operand) => ({ operand })) }], operands };
-  return run(mapKernel, {}, { y: into ?? shape }, {}, { constants: { width }, epilogue, ...options }).y;
+  const { uniforms, ...layout } = layoutOfMap(epilogue, sizeOf(shape), operands[0]!.tensor.device);
+  return run(mapKernel, {}, { y: into ?? shape }, uniforms, { ...layout, epilogue, ...options }).y;
 }
 
-/** Four lanes where every operand can be read in fours. */
-export function mapWidth({ operands }: MapProgram, size: number): Width {
+function mapWidth({ operands }: MapProgram, size: number): Width {
   return size % 4 === 0 && operands.every(readsInFours) ? 4 : 1;
 }
 

@@ -2,8 +2,9 @@
  * From a dispatch to WGSL text: bindings, the uniform struct and its packing, stores with their fused epilogue, the
  * entry point, and only those helpers that the source calls.
  */
+import type { Device } from "./device.ts";
 import { isLaneVector, wgslType, type BindingType, type Dtype } from "./dtype.ts";
-import { tensorsOf, widthOf, type Dispatch, type Kernel, type Width } from "./kernel.ts";
+import { tensorsOf, widthOf, type Dispatch, type Width } from "./kernel.ts";
 import { lanesOf, sizesInVectors, type MapArgument, type MapProgram, type Operand } from "./map.ts";
 import { PHILOX_WGSL } from "./random.ts";
 import type { Tensor } from "./tensor.ts";
@@ -71,13 +72,11 @@ export function uniformsOf(dispatch: Dispatch): [name: string, type: string, val
 }
 
 function gridUniforms(dispatch: Dispatch): [name: string, type: string, value: number][] {
-  const { threads, groups } = linearGrid(dispatch);
-  const invocations = groups[0] * groups[1] * dispatch.kernel.workgroup(dispatch.constants);
+  const { threads, groups, turns } = linearGrid(dispatch);
   return [
     ["gridThreads", "u32", threads],
     ["gridRow", "u32", groups[0]],
-    ["gridInvocations", "u32", invocations],
-    ["gridTurns", "u32", Math.ceil(threads / invocations)],
+    ["gridTurns", "u32", turns],
   ];
 }
 
@@ -88,7 +87,7 @@ export function sourceKey(dispatch: Dispatch): string {
   const width = widthOf(constants);
   const reads = epilogue.operands.map((operand) => [operand.access, operand.sizes.length, lanesOf(operand, width)]);
   const halves = tensorsOf(dispatch).map(({ dtype }) => (dtype === "f16" ? 1 : 0));
-  return JSON.stringify([kernel.name, constants, steps, reads, halves.join("")]);
+  return JSON.stringify([kernel.name, constants, steps, reads, heldOperands(dispatch), halves.join("")]);
 }
 
 /** The whole WGSL module of a dispatch. Its entry point is `main`. */
@@ -110,31 +109,48 @@ export function sourceOf(dispatch: Dispatch): string {
     ...helpers,
     ...epilogue.operands.flatMap(stridedIndex),
     ...mapFunctions(epilogue),
+    ...holding(dispatch),
     ...stores(dispatch, bindings.slice(bindings.length - dispatch.outputs.length)),
     body.trim(),
-    entryPoint(kernel, kernel.workgroup(constants)),
+    entryPoint(dispatch),
   ].join("\n");
 }
 
 /** How a linear dispatch is laid out. */
 interface LinearGrid {
   readonly threads: number;
+  /** Threads that an invocation takes one after the other. */
+  readonly turns: number;
   /** Workgroups across and down: beyond 65,535 they fold into rows. */
   readonly groups: readonly [number, number, number];
 }
 
-/** Entering an invocation costs a software adapter as much as copying four floats: there, each takes up to this many threads. */
-const MOST_TURNS = 4;
+/**
+ * Entering an invocation costs a software adapter as much as copying four floats: there, each takes up to this many threads.
+ * Those of a subgroup lie side by side, turn after turn, which a core fetches ahead.
+ */
+const MOST_TURNS = 32;
 /** Workgroups that are kept, so that every core has some. */
 const LEAST_GROUPS = 8;
 
 function linearGrid(dispatch: Dispatch): LinearGrid {
   const threads = dispatch.extent as number;
   const workgroup = dispatch.kernel.workgroup(dispatch.constants);
-  const [first] = [...dispatch.outputs, ...dispatch.updates];
-  const turns = first?.device.isSoftware ? Math.min(MOST_TURNS, Math.floor(threads / (workgroup * LEAST_GROUPS))) : 1;
-  const groups = Math.ceil(threads / (workgroup * Math.max(1, turns)));
-  return { threads, groups: groups <= 65_535 ? [groups, 1, 1] : [65_535, Math.ceil(groups / 65_535), 1] };
+  const most = deviceOf(dispatch).isSoftware ? MOST_TURNS : 1;
+  const turns = Math.max(1, Math.min(most, Math.floor(threads / (workgroup * LEAST_GROUPS))));
+  const groups = Math.ceil(threads / (workgroup * turns));
+  return { threads, turns, groups: groups <= 65_535 ? [groups, 1, 1] : [65_535, Math.ceil(groups / 65_535), 1] };
+}
+
+/** Threads that run side by side: a subgroup, where its size is known. */
+function stretchOf(dispatch: Dispatch): number {
+  const workgroup = dispatch.kernel.workgroup(dispatch.constants);
+  const { subgroupSize } = deviceOf(dispatch);
+  return subgroupSize > 0 && workgroup % subgroupSize === 0 ? subgroupSize : workgroup;
+}
+
+function deviceOf({ outputs, updates }: Dispatch): Device {
+  return [...outputs, ...updates][0]!.device;
 }
 
 /** Workgroups in each dimension. */
@@ -185,24 +201,52 @@ function mapFunctions({ steps }: MapProgram): string[] {
   });
 }
 
+/** Operands of the epilogue that are the same in every row, for a kernel that knows its column. */
+function heldOperands({ kernel, constants, uniforms, epilogue }: Dispatch): number[] {
+  if (!kernel.row) return [];
+  const width = widthOf(constants);
+  const row = kernel.row(uniforms, width);
+  const isHeld = (operand: Operand) =>
+    operand.access === "scalar" || (operand.access === "cycle" && sizesInVectors(operand, width)[0] === row);
+  return epilogue.operands.flatMap((operand, k) => (isHeld(operand) ? [k] : []));
+}
+
+/** The struct and the function that read them. */
+function holding(dispatch: Dispatch): string[] {
+  if (!dispatch.kernel.row) return [];
+  const { operands } = dispatch.epilogue;
+  const held = heldOperands(dispatch);
+  const fields = held.map((k) => `h${k}: f32v`);
+  const values = held.map((k) => `f32v(e${k}[${operands[k]!.access === "cycle" ? "column" : "0"}])`);
+  return [
+    `struct Held { ${held.length > 0 ? fields.join(", ") : "nothing: u32"} }`,
+    `fn hold(column: u32) -> Held { return Held(${held.length > 0 ? values.join(", ") : "0u"}); }`,
+  ];
+}
+
 /** One store function for each output; the fused work is part of the first. */
-function stores({ epilogue }: Dispatch, outputs: readonly Binding[]): string[] {
+function stores(dispatch: Dispatch, outputs: readonly Binding[]): string[] {
+  const { kernel, epilogue } = dispatch;
+  const held = heldOperands(dispatch);
   return outputs.map(({ name, dtype, lanes }, position) => {
-    const steps = position === 0 ? epilogue.steps : [];
+    const first = position === 0;
+    const steps = first ? epilogue.steps : [];
     const lines = steps.map(({ call, arguments: args }, index) => {
-      const values = args.map((argument) => readArgument(argument, epilogue.operands));
+      const values = args.map((argument) => readArgument(argument, epilogue.operands, held));
       return `  let v${index + 1} = map_${call.name}(${values.join(", ")});`;
     });
     const half = dtype === "f16";
-    const signature = `fn store_${name}(i: u32, v0: ${wgslType(half ? "f32" : dtype, lanes)})`;
+    const parameters = [`i: u32`, `v0: ${wgslType(half ? "f32" : dtype, lanes)}`];
+    if (first && kernel.row) parameters.push("held: Held");
     const value = half ? `${wgslType("f16", lanes)}(v${steps.length})` : `v${steps.length}`;
-    return [`${signature} {`, ...lines, `  ${name}[i] = ${value};`, "}"].join("\n");
+    return [`fn store_${name}(${parameters.join(", ")}) {`, ...lines, `  ${name}[i] = ${value};`, "}"].join("\n");
   });
 }
 
-function readArgument(argument: MapArgument, operands: readonly Operand[]): string {
+function readArgument(argument: MapArgument, operands: readonly Operand[], held: readonly number[]): string {
   if ("step" in argument) return `v${argument.step}`;
   const k = argument.operand;
+  if (held.includes(k)) return `held.h${k}`;
   const { access, tensor } = operands[k]!;
   const widen = (read: string) => (tensor.dtype === "f16" ? `f32v(${read})` : read);
   switch (access) {
@@ -237,17 +281,16 @@ function stridedIndex({ access, sizes }: Operand, k: number): string[] {
   return [`fn e${k}_at(i: u32) -> u32 { ${quotients.join(" ")} return ${[`u.e${k}_0`, ...terms].join(" + ")}; }`];
 }
 
-function entryPoint(kernel: Kernel, workgroup: number): string {
-  if (kernel.grid === "groups") {
-    return `@compute @workgroup_size(${workgroup})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) { run(group, lane); }`;
-  }
-  return `@compute @workgroup_size(${workgroup})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  var i = (group.y * u.gridRow + group.x) * ${workgroup}u + lane;
-  for (var turn = 0u; turn < u.gridTurns; turn++) {
-    if (i < u.gridThreads) { run(i); }
-    i += u.gridInvocations;
-  }
+function entryPoint(dispatch: Dispatch): string {
+  const { kernel, constants } = dispatch;
+  const workgroup = kernel.workgroup(constants);
+  const main = `@compute @workgroup_size(${workgroup})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32)`;
+  if (kernel.grid === "groups") return `${main} { run(group, lane); }`;
+  const stretch = stretchOf(dispatch);
+  return `${main} {
+  let first = (group.y * u.gridRow + group.x) * ${workgroup}u * u.gridTurns + lane / ${stretch}u * (${stretch}u * u.gridTurns) + lane % ${stretch}u;
+  let end = min(first + ${stretch}u * u.gridTurns, u.gridThreads);
+  for (var i = first; i < end; i += ${stretch}u) { run(i); }
 }`;
 }

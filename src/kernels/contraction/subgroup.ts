@@ -44,6 +44,7 @@ export const subgroupContraction = defineKernel({
   outputs: { c: "realv" },
   uniforms: contractionUniforms,
   enable: ["subgroups"],
+  row: (u, width) => u.n / width,
   grid: "groups",
   workgroup: (constants) => constants["lanes"] as number,
   wgsl: (constants) => contractionSource(constants as unknown as Constants),
@@ -56,6 +57,7 @@ export const subgroupFilterGradient = defineKernel({
   outputs: { dw: "f32v" },
   uniforms: filterGradientUniforms,
   enable: ["subgroups"],
+  row: (u, width) => u.n / width,
   grid: "groups",
   workgroup: (constants) => constants["lanes"] as number,
   wgsl: (constants) => filterGradientSource(constants as unknown as Constants),
@@ -224,23 +226,26 @@ function storeBlock(block: SubgroupBlock, { store, row, rowLimit, at, rows: end 
   const { ofX, ofW } = loadsOf(block);
   const inRow = (m: string, stores: string) => `let row = ${row(m)}; if (row < ${rowLimit}) { ${stores} }`;
   if (along === "columns") {
+    const column = (t: number) => `firstColumn + (lane + ${t * lanes}u) * ${width}u`;
     const spans = each(ofW, (t) => {
-      const column = `firstColumn + (lane + ${t * lanes}u) * ${width}u`;
-      return `if (${column} < u.n) { ${store}((${at} + ${column}) / ${width}u, sums[i * ${ofW}u + ${t}u]); }`;
+      const place = `(${at} + ${column(t)}) / ${width}u`;
+      return `if (${column(t)} < u.n) { ${store}(${place}, sums[i * ${ofW}u + ${t}u], held${t}); }`;
     });
     return /* wgsl */ `
+  ${each(ofW, (t) => `let held${t} = hold(min(${column(t)}, u.n - ${width}u) / ${width}u);`)}
   var sums = array<f32v, ${rows * ofW}>(${each(rows, (i) => each(ofW, (t) => `s${i}_${t}`, ", "), ", ")});
   for (var i = 0u; i < min(${rows}u, ${end} - firstRow); i++) { ${inRow("firstRow + i", spans)} }`;
   }
   const vectors = columns / width;
   const value = (t: number, q: number) => `f32v(${each(width, (z) => `s${t * width + z}_${q}`, ", ")})`;
-  const stores = `for (var t = 0u; t < min(${vectors}u, (u.n - firstColumn) / ${width}u); t++) {
-      ${store}((${at} + firstColumn) / ${width}u + t, sums[q * ${vectors}u + t]);
-    }`;
+  const stores = `${store}((${at} + firstColumn) / ${width}u + t, sums[q * ${vectors}u + t], held);`;
   return /* wgsl */ `
   var sums = array<f32v, ${vectors * ofX}>(${each(ofX, (q) => each(vectors, (t) => value(t, q), ", "), ", ")});
-  for (var q = 0u; q < min(${ofX}u, (${end} - firstRow + ${lanes - 1}u) / ${lanes}u); q++) {
-    ${inRow(`firstRow + q * ${lanes}u + lane`, stores)}
+  for (var t = 0u; t < min(${vectors}u, (u.n - firstColumn) / ${width}u); t++) {
+    let held = hold(firstColumn / ${width}u + t);
+    for (var q = 0u; q < min(${ofX}u, (${end} - firstRow + ${lanes - 1}u) / ${lanes}u); q++) {
+      ${inRow(`firstRow + q * ${lanes}u + lane`, stores)}
+    }
   }`;
 }
 

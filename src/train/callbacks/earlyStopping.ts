@@ -49,9 +49,9 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): EarlyStopping
     }
     if (memory.waited < Math.max(1, patience)) return;
     const since = `${memory.waited} ${memory.waited === 1 ? "epoch" : "epochs"}`;
-    training.stop(
-      `${monitor.name} has not improved for ${since}; its best is ${memory.best} of epoch ${memory.bestEpoch + 1}`,
-    );
+    const { best, bestEpoch } = memory;
+    const peak = best === null ? "" : `; its best is ${Number(best.toPrecision(4))} of epoch ${bestEpoch + 1}`;
+    training.stop(`${monitor.name} has not improved for ${since}${peak}`);
   };
 
   return {
