@@ -4,7 +4,7 @@ import type { Case, Suite } from "./case.ts";
 import type { Plan } from "./harness.ts";
 import { SUITES } from "./suites/index.ts";
 
-const FULL: Plan = { rounds: 15, leastRounds: 5, budget: 30_000, sample: 30 };
+const FULL: Plan = { rounds: 15, leastRounds: 3, budget: 30_000, sample: 30 };
 const QUICK: Plan = { rounds: 5, leastRounds: 3, budget: 2_500, sample: 10 };
 
 export interface Choice {

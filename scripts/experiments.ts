@@ -29,7 +29,7 @@ const asked = (option: string): boolean => process.argv.includes(option);
 const RUNS = "runs";
 const PAGE = "docs/results.md";
 const [BEGIN, END] = ["<!-- experiments: npm run experiments -->", "<!-- end of experiments -->"];
-/** Above each table of transferred networks. */
+/** Above the tables of transferred networks, one for each set of classes. */
 const LEGEND =
   "Networks with weights or frozen layers taken over: size of the file, time from the test images to their classes, mean power while it " +
   "learnt; and of each class recall / precision / negative predictive value. The studies' figures are accuracies.";
@@ -74,8 +74,8 @@ function resultOf(name: string): ExperimentResult | null {
 
 async function writeTable(): Promise<void> {
   const results = names.map((name) => resultOf(name) ?? nothingOf(name));
-  const transfer = transferTables(results).map((each) => `${LEGEND}\n\n${markdownTable(each)}`);
-  const tables = [markdownTable(resultTable(results)), ...transfer].join("\n\n");
+  const transfer = transferTables(results).map(markdownTable);
+  const tables = [markdownTable(resultTable(results)), ...(transfer.length > 0 ? [LEGEND] : []), ...transfer].join("\n\n");
   const page = readFileSync(PAGE, "utf8");
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${PAGE} has no place for the table: ${BEGIN} … ${END}`);

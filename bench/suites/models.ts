@@ -1,6 +1,7 @@
 /** Published networks on small pictures: prediction, and training steps. Noise for pictures: what is timed knows no difference. */
 import {
   densenet121,
+  fastResnet,
   mobilenetV2,
   resnet18,
   resnet50V2,
@@ -19,6 +20,7 @@ const options = { classes: 10, dropout: 0 } as const;
 type Zoo = Readonly<Record<string, Layer>>;
 
 const LIGHT: Zoo = {
+  "Fast ResNet": fastResnet(options),
   SqueezeNet: squeezenet(options),
   MobileNetV2: mobilenetV2(options),
   ResNet18: resnet18(options),
