@@ -29,7 +29,11 @@ export interface Network {
   readonly input: Shape;
   /** Images a step. */
   readonly batch: number;
+  /** Of Adam. Default: 1e-3. */
+  readonly learningRate?: number;
 }
+
+export const rateOf = ({ learningRate = 1e-3 }: Network): number => learningRate;
 
 const GARMENT: Shape = [28, 28, 1];
 const CLASSES = 10;
@@ -138,7 +142,7 @@ export function trainingSetup(
 ): TrainingSetup {
   const { layers, input, batch } = network;
   const model = holdModel(build(device, layers, { input }), hold);
-  const optimizer = adam();
+  const optimizer = adam({ learningRate: rateOf(network) });
   const settings = { ...PLAIN, precision, optimizer, loss: crossEntropy(), seed: model.seed };
   const data = upload(device, batchFor(network), hold);
   const state = createState(model, settings, batch, hold);

@@ -1,13 +1,10 @@
 /** jax-js' side of the whole-network cases: a function of parameters, compiled together with its gradients and Adam. */
 import type { Contender, Loaded } from "../engine.ts";
-import { CHECKED_STEPS, classesOf, floatsFor, type Network } from "../networks.ts";
+import { CHECKED_STEPS, classesOf, floatsFor, rateOf, type Network } from "../networks.ts";
 import { adam, loadArray, readArray, submit, type Jax, type JaxApi, type JaxArray } from "./jax.ts";
 import { applyLayer, isUnpadded, type ActivationWord, type LayerWords, type Weighted, type Window } from "./layers.ts";
 import type { Trama } from "./trama.ts";
 import { initialWeights } from "./tramaNetworks.ts";
-
-/** The default of our `adam()`. */
-const LEARNING_RATE = 1e-3;
 
 type Four = [number, number, number, number];
 
@@ -146,7 +143,7 @@ export async function loadJaxStep(engine: Jax, trama: Trama, network: Network): 
         { parameter, mean: state.means[index]!, square: state.squares[index]! },
         gradients[index]!,
         count.ref,
-        LEARNING_RATE,
+        rateOf(network),
       ),
     );
     const next = {

@@ -3,14 +3,11 @@
  * with our initial values and images.
  */
 import type { Contender, Loaded } from "../engine.ts";
-import { CHECKED_STEPS, classesOf, floatsFor, type Network } from "../networks.ts";
+import { CHECKED_STEPS, classesOf, floatsFor, rateOf, type Network } from "../networks.ts";
 import { applyLayer, isUnpadded, type ActivationWord, type LayerWords, type Window } from "./layers.ts";
 import { loadTensor, peakOf, type Tf, type TfImage, type Tfjs, type TfTensor } from "./tfjs.ts";
 import type { Trama } from "./trama.ts";
 import { initialWeights } from "./tramaNetworks.ts";
-
-/** The default of our `adam()`. */
-const LEARNING_RATE = 1e-3;
 
 type Variable = ReturnType<Tf["variable"]>;
 type Pad = "valid" | [[number, number], [number, number], [number, number], [number, number]];
@@ -104,7 +101,7 @@ export async function loadTfjsStep(engine: Tfjs, trama: Trama, network: Network)
   const before = webgpu?.bufferManager.numBytesUsed ?? 0;
   const { variables, x, y, logits } = await load(engine, trama, network);
   const learnt = variables.filter(({ trainable }) => trainable);
-  const optimizer = tf.train.adam(LEARNING_RATE);
+  const optimizer = tf.train.adam(rateOf(network));
   const loss = () => tf.losses.softmaxCrossEntropy(y, logits(true)).asScalar();
   return {
     start: async (): Promise<Contender> => ({

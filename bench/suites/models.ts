@@ -17,6 +17,12 @@ import { mixedStepCase, predictionCase, stepCase } from "./networks.ts";
 /** Dropout would make every engine train on other noise. */
 const options = { classes: 10, dropout: 0 } as const;
 
+/**
+ * Small: at 1e-3 VGG16's losses part in the second step, because TensorFlow.js' gradient of a product of few rows and 4,096
+ * terms is wrong on lavapipe (docs/performance.md). Both do the same work all the same.
+ */
+const LEARNING_RATE = 1e-5;
+
 type Zoo = Readonly<Record<string, Layer>>;
 
 const LIGHT: Zoo = {
@@ -40,6 +46,7 @@ const ofSide = (zoo: Zoo, side: number, batch: number): Network[] =>
     layers,
     input: [side, side, 3],
     batch,
+    learningRate: LEARNING_RATE,
   }));
 
 const light = [...ofSide(LIGHT, 48, 32), ...ofSide(LIGHT, 96, 16)];
