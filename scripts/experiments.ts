@@ -75,7 +75,9 @@ function resultOf(name: string): ExperimentResult | null {
 async function writeTable(): Promise<void> {
   const results = names.map((name) => resultOf(name) ?? nothingOf(name));
   const transfer = transferTables(results).map(markdownTable);
-  const tables = [markdownTable(resultTable(results)), ...(transfer.length > 0 ? [LEGEND] : []), ...transfer].join("\n\n");
+  const tables = [markdownTable(resultTable(results)), ...(transfer.length > 0 ? [LEGEND] : []), ...transfer].join(
+    "\n\n",
+  );
   const page = readFileSync(PAGE, "utf8");
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${PAGE} has no place for the table: ${BEGIN} … ${END}`);

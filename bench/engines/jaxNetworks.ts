@@ -43,6 +43,7 @@ function wordsOf(jax: JaxApi, statistics: JaxArray[] | null): LayerWords<JaxArra
     maxPool2d: (x, window) => numpy.max(tiles(jax, x, window), [3, 5]),
     averagePool2d: (x, window) => numpy.mean(tiles(jax, x, window), [3, 5]),
     globalAveragePool2d: (x) => numpy.mean(x, [2, 3]),
+    globalMaxPool2d: (x) => numpy.max(x, [2, 3]),
     batchNorm(x, { gamma, beta, mean, variance, epsilon, momentum }) {
       const normalise = (m: JaxArray, v: JaxArray) => {
         const factor = numpy.multiply(perChannel(gamma), numpy.reciprocal(numpy.sqrt(numpy.add(v, epsilon))));

@@ -39,6 +39,7 @@ export interface LayerWords<T> {
   maxPool2d(x: T, window: Window): T;
   averagePool2d(x: T, window: Window): T;
   globalAveragePool2d(x: T): T;
+  globalMaxPool2d(x: T): T;
   batchNorm(x: T, norm: Normed<T>): T;
   activation(x: T, name: ActivationWord): T;
   /** Images to rows in our order of axes, whatever the library's. `shape` is that of an image. */
@@ -84,7 +85,8 @@ export function applyLayer<T>(words: LayerWords<T>, layer: Layer, x: T, shape: S
     case "averagePool2d":
       return words[layer.kind](x, windowOf({ ...config, stride: config.stride ?? config.size }, shape));
     case "globalAveragePool2d":
-      return words.globalAveragePool2d(x);
+    case "globalMaxPool2d":
+      return words[layer.kind](x);
     case "batchNorm": {
       const [gamma, beta, mean, variance] = [next(), next(), next(), next()];
       const { epsilon = 1e-3, momentum = 0.99 } = config;

@@ -32,6 +32,7 @@ function wordsOf(graph: OnnxGraph, channelsOf: (kernel: Value) => number): Layer
     maxPool2d: (x, window) => graph.node("MaxPool", [x], attributesOf(window)),
     averagePool2d: (x, window) => graph.node("AveragePool", [x], attributesOf(window)),
     globalAveragePool2d: (x) => graph.node("Flatten", [graph.node("GlobalAveragePool", [x])]),
+    globalMaxPool2d: (x) => graph.node("Flatten", [graph.node("GlobalMaxPool", [x])]),
     batchNorm: (x, { gamma, beta, mean, variance, epsilon }) =>
       graph.node("BatchNormalization", [x, gamma, beta, mean, variance], { epsilon: { float: epsilon } }),
     activation: (x, name) => activate(x, name),

@@ -54,6 +54,7 @@ function wordsOf(tf: Tf, training: boolean): LayerWords<TfTensor> {
     maxPool2d: (x, window) => tf.maxPool(x as TfImage, pair(window.size), pair(window.stride), padOf(window)),
     averagePool2d: (x, window) => tf.avgPool(x as TfImage, pair(window.size), pair(window.stride), padOf(window)),
     globalAveragePool2d: (x) => tf.mean(x, [1, 2]),
+    globalMaxPool2d: (x) => tf.max(x, [1, 2]),
     batchNorm(x, { gamma, beta, mean, variance, epsilon, momentum }) {
       const normalise = (m: TfTensor, v: TfTensor) => tf.batchNorm(x, m, v, beta, gamma, epsilon);
       if (!training) return normalise(mean, variance);
