@@ -3,7 +3,7 @@
  * the fields' numbers there. A case needs newer operators, more types and more outputs than the export of a network.
  */
 import { encodeAttribute, type Attribute } from "../../src/onnx/messages.ts";
-import { bytes, integer, joined, message, text, type Encoded } from "../../src/onnx/protobuf.ts";
+import { bytes, inOne, integer, joined, message, text, type Encoded } from "../../src/onnx/protobuf.ts";
 import type { Shape } from "../../src/tensor/index.ts";
 
 /** Versions of the format and of the operators' definitions. */
@@ -75,18 +75,8 @@ export function onnxGraph(): OnnxGraph {
     encode(outputs) {
       const results = outputs.map((name) => message(12, [text(1, name)]));
       const whole = message(7, [...nodes, text(2, "bench"), ...constants, ...inputs, ...results]);
-      return assembled(joined([integer(1, IR_VERSION), whole, message(8, [integer(2, OPSET)])]));
+      return inOne(joined([integer(1, IR_VERSION), whole, message(8, [integer(2, OPSET)])]));
     },
   };
   return graph;
-}
-
-function assembled({ pieces, length }: Encoded): Uint8Array<ArrayBuffer> {
-  const file = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    file.set(piece, at);
-    at += piece.length;
-  }
-  return file;
 }

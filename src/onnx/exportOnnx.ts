@@ -12,7 +12,7 @@ import { VERSION } from "../weights/index.ts";
 import { extentsOf, Graph, type Value } from "./graph.ts";
 import { translations } from "./layers.ts";
 import { encodeFile, IR_VERSION, OPSET, type Port } from "./messages.ts";
-import type { Encoded } from "./protobuf.ts";
+import { inOne, type Encoded } from "./protobuf.ts";
 import type { Scope, Weights } from "./scope.ts";
 
 export interface OnnxOptions {
@@ -61,13 +61,7 @@ export async function exportOnnx(
 /** What `exportOnnx` would write. */
 export async function exportOnnxBytes(model: Model, options: OnnxOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const { encoded } = await encode(model, options);
-  const whole = new Uint8Array(encoded.length);
-  let offset = 0;
-  for (const piece of encoded.pieces) {
-    whole.set(piece, offset);
-    offset += piece.length;
-  }
-  return whole;
+  return inOne(encoded);
 }
 
 async function encode(model: Model, options: OnnxOptions): Promise<{ encoded: Encoded; description: OnnxDescription }> {

@@ -47,6 +47,17 @@ export function joined(fields: readonly Encoded[]): Encoded {
   };
 }
 
+/** The pieces in one array. */
+export function inOne({ pieces, length }: Encoded): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(length);
+  let offset = 0;
+  for (const piece of pieces) {
+    all.set(piece, offset);
+    offset += piece.length;
+  }
+  return all;
+}
+
 function whole(values: readonly number[]): Encoded {
   return { pieces: [Uint8Array.from(values)], length: values.length };
 }

@@ -101,7 +101,7 @@ function merge(producer: Dispatch, map: Dispatch, through: Storage, mostBuffers:
   // A copy is no work at all once it is a store to another place.
   const epilogue = isCopy(map) ? producer.epilogue : chain(producer.epilogue, map.epilogue, passed);
   const outputs = [target, ...producer.outputs.slice(1)];
-  const fused = fitWidth({ ...producer, epilogue, outputs });
+  const fused = withLayout({ ...producer, epilogue, outputs });
   if (!fused || epilogue.steps.length > MOST_STEPS) return null;
   if (!isLaneVector(type!) && widthOf(fused.constants) !== 1) return null;
   const buffers = readsOf(fused).length + fused.outputs.length;
@@ -113,7 +113,7 @@ function isCopy({ epilogue: { steps, operands } }: Dispatch): boolean {
 }
 
 /** A map takes the layout that its operands allow; any other kernel keeps its own, and the operands must suit it. */
-function fitWidth(fused: Dispatch): Dispatch | null {
+function withLayout(fused: Dispatch): Dispatch | null {
   if (fused.kernel === mapKernel) {
     const { size, device } = fused.outputs[0]!;
     const { threads, ...layout } = layoutOfMap(fused.epilogue, size, device);
